@@ -1,0 +1,114 @@
+/**
+ * The interface behind which all engines stand. An engine moves bytes; what it moves where, the director decides.
+ *
+ * @module
+ */
+import type { Endpoint } from "../net/endpoint.ts";
+import type { Prefix } from "../net/prefix.ts";
+
+/** What the engine is told about one virtual service. Durations in milliseconds. */
+export interface Binding {
+  /** The director's handle of the service. */
+  readonly service: number;
+  /** Name for log and status. */
+  readonly name: string;
+  readonly protocol: "tcp" | "udp";
+  /** Address and port to listen on. `[::]` listens on IPv6 and IPv4. */
+  readonly listen: Endpoint;
+  readonly options: BindingOptions;
+}
+
+/** Behaviour of a bound service; may change at a reload while connections live. */
+export interface BindingOptions {
+  /** Wait for the real server to answer a connect. */
+  readonly connectTimeoutMs: number;
+  /** Quiet time after which a connection is reset; undefined leaves it to the director's own time-outs. */
+  readonly idleTimeoutMs?: number;
+  /** How many other destinations are asked for after a failed connect; 0 is the kernel's way. */
+  readonly retries: number;
+  /** PROXY header written to the real server. */
+  readonly sendProxy: "none" | "v1" | "v2";
+  /** Clients whose PROXY header is believed, and from whom one is required. */
+  readonly acceptProxyFrom: readonly Prefix[];
+  /** Connections at once; more wait in the kernel's backlog. */
+  readonly maxConnections?: number;
+  /** UDP: every datagram is scheduled by itself. */
+  readonly onePacket: boolean;
+  /** UDP: sessions at once, the least recently used one gives way. */
+  readonly maxSessions: number;
+}
+
+/** Why a connection ended; a closed list for log and metrics. */
+export const END_REASONS = [
+  "done", // both sides finished
+  "client-reset",
+  "server-reset",
+  "idle-timeout",
+  "no-destination", // the director refused
+  "connect-refused",
+  "connect-timeout",
+  "connect-failed", // unreachable, no route, name gone
+  "proxy-header", // promised and missing, or broken
+  "loop", // the destination is one of our own listeners
+  "drained", // cut at the end of a drain
+  "destination-removed",
+  "evicted", // a UDP session gave way to a newer one
+  "service-removed",
+  "source-foreign", // a datagram from somebody who is not the destination
+  "table-full",
+  "error",
+] as const;
+export type EndReason = typeof END_REASONS[number];
+
+/** One ended connection or UDP session, handed to the log. Reused: copy what is kept. */
+export interface EndedConnection {
+  readonly service: number;
+  readonly client: string;
+  /** Text of the destination, or "" when none was chosen. */
+  readonly destination: string;
+  readonly reason: EndReason;
+  readonly durationMs: number;
+  /** Payload bytes from and to the client. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+/** What an engine tells the rest of the house; every call returns at once. */
+export interface EngineEvents {
+  ended(connection: EndedConnection): void;
+  /** A connect to a destination failed (passive health). */
+  connectFailed(destination: number, reason: EndReason): void;
+  connectSucceeded(destination: number): void;
+  /** Something was dropped without a connection: one count under a reason. */
+  dropped(service: number, reason: EndReason): void;
+  /** A listener stopped working by itself, or accept had to back off. */
+  trouble(service: number, message: string): void;
+}
+
+/** A virtual service that is listening. */
+export interface OpenBinding {
+  readonly binding: Binding;
+  /** The address really bound: differs from the wish when port 0 was asked for. */
+  readonly bound: Endpoint;
+  /** Takes effect for new connections. */
+  update(options: BindingOptions): void;
+  /** Stops listening; connections go on. */
+  close(): Promise<void>;
+}
+
+/** Moves the bytes of bound services. */
+export interface Engine {
+  readonly name: "portable" | "native" | "packet";
+  /** @throws {SystemError} `ADDRESS_IN_USE`, `ADDRESS_NOT_LOCAL`, `PERMISSION_DENIED`, ... */
+  open(binding: Binding): Promise<OpenBinding>;
+  /** Live client connections and UDP sessions, of one service or of all. */
+  liveConnections(service?: number): number;
+  /** The destination left for good: UDP sessions to it end now, TCP connections only when `cut`. */
+  destinationRemoved(destination: number, cut: boolean): void;
+  /** Resets every live connection of a service (or of all) spread over `spreadMs`; resolves when all are gone. */
+  resetAll(spreadMs: number, reason: EndReason, service?: number): Promise<void>;
+  /** Calls `done` as soon as nothing is live (at once if so). */
+  whenIdle(): Promise<void>;
+  /** Closes everything now. */
+  stop(): Promise<void>;
+}

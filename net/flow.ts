@@ -1,0 +1,70 @@
+/**
+ * The key of a conversation: who talks to which virtual address over which protocol.
+ *
+ * @module
+ */
+import { type Family, IpAddress } from "./address.ts";
+import type { Endpoint } from "./endpoint.ts";
+
+/** IP protocol numbers that a virtual service may have; 0 stands for any (firewall-mark templates). */
+export const PROTOCOL = { ip: 0, tcp: 6, udp: 17, sctp: 132 } as const;
+
+/** TCP header flags, as in the header's 14th byte. */
+export const TCP_FLAG = { fin: 0x01, syn: 0x02, rst: 0x04, psh: 0x08, ack: 0x10 } as const;
+
+/** Which way a segment travels: from the client to the virtual service, or from the real server to the client. */
+export const DIRECTION = { input: 0, output: 1 } as const;
+export type Direction = typeof DIRECTION[keyof typeof DIRECTION];
+
+/** No connection entry is known for a flow. */
+export const NO_ENTRY = -1;
+
+/**
+ * One flow. A mutable record on purpose: a packet engine fills the same one for each packet, a socket engine keeps
+ * one with each connection. The client side is always `client`, whatever the direction of a segment.
+ */
+export class Flow {
+  family: Family = 4;
+  protocol: number = PROTOCOL.tcp;
+  /** Client address as words (see `IpAddress`). */
+  readonly client: Uint32Array = new Uint32Array(4);
+  clientPort = 0;
+  /** Virtual address as words. */
+  readonly virtual: Uint32Array = new Uint32Array(4);
+  virtualPort = 0;
+  /** Firewall mark, 0 for none. */
+  mark = 0;
+  /**
+   * How many packets the next segment stands for. A packet engine leaves it at 1; a socket engine, which sees byte
+   * streams and no packets, sets 0, and its packet counters stay 0 rather than invented.
+   */
+  packets = 1;
+  /**
+   * Handle of the connection entry, written by the director so that the next segment of the same flow needs no
+   * lookup; `NO_ENTRY` when unknown. The director verifies it, so a stale one does no harm.
+   */
+  entry: number = NO_ENTRY;
+
+  /** A flow between two endpoints of one family. */
+  static between(protocol: number, client: Endpoint, virtual: Endpoint): Flow {
+    const flow = new Flow();
+    flow.protocol = protocol;
+    flow.family = client.address.family;
+    flow.client.set(client.address.words);
+    flow.clientPort = client.port;
+    flow.virtual.set(virtual.address.words);
+    flow.virtualPort = virtual.port;
+    return flow;
+  }
+
+  toString(): string {
+    const side = (words: Uint32Array, port: number) =>
+      this.family === 6
+        ? `[${new IpAddress(6, words.slice())}]:${port}`
+        : `${new IpAddress(4, words.slice())}:${port}`;
+    const name = Object.entries(PROTOCOL).find(([, number]) => number === this.protocol)?.[0];
+    return `${name ?? this.protocol} ${side(this.client, this.clientPort)} -> ${
+      side(this.virtual, this.virtualPort)
+    }`;
+  }
+}
