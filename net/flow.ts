@@ -18,6 +18,8 @@ export type Direction = typeof DIRECTION[keyof typeof DIRECTION];
 
 /** No connection entry is known for a flow. */
 export const NO_ENTRY = -1;
+/** The virtual service of a flow has to be looked up. */
+export const NO_SERVICE = -1;
 
 /**
  * One flow. A mutable record on purpose: a packet engine fills the same one for each packet, a socket engine keeps
@@ -34,6 +36,11 @@ export class Flow {
   virtualPort = 0;
   /** Firewall mark, 0 for none. */
   mark = 0;
+  /**
+   * Handle of the virtual service when a listener already knows it (it may listen on every address), else
+   * `NO_SERVICE`: the director looks it up by mark, then by protocol, virtual address and port.
+   */
+  service: number = NO_SERVICE;
   /**
    * How many packets the next segment stands for. A packet engine leaves it at 1; a socket engine, which sees byte
    * streams and no packets, sets 0, and its packet counters stay 0 rather than invented.
