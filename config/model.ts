@@ -1,0 +1,155 @@
+/**
+ * A validated configuration: what the loader hands to the daemon. Durations are milliseconds, addresses are parsed,
+ * defaults are filled in, `${ENV}` is replaced.
+ *
+ * @module
+ */
+import type { Endpoint, EndpointText } from "../net/endpoint.ts";
+import type { Prefix } from "../net/prefix.ts";
+
+export interface Config {
+  /** File it came from, `""` for one made from command-line options. */
+  readonly file: string;
+  readonly admin: AdminConfig;
+  readonly log: LogConfig;
+  readonly timeouts: TimeoutsConfig;
+  readonly drain: DrainConfig;
+  readonly services: readonly ServiceConfig[];
+}
+
+export interface AdminConfig {
+  /** HTTP address; undefined when `listen: off`. */
+  readonly listen?: Endpoint;
+  /** Bearer token; required for an address that is not loopback. */
+  readonly token?: string;
+  /** Path of the control socket; undefined takes the documented default, `false` turns it off. */
+  readonly socket?: string | false;
+}
+
+export interface LogConfig {
+  readonly format: "text" | "json";
+  readonly level: "debug" | "info" | "warning" | "error";
+  /** One line per ended connection. */
+  readonly connections: boolean;
+}
+
+/** `ipvsadm --set` (kernel defaults 900, 120, 300 s). */
+export interface TimeoutsConfig {
+  readonly tcpMs: number;
+  readonly tcpFinMs: number;
+  readonly udpMs: number;
+}
+
+/** What SIGTERM does. */
+export interface DrainConfig {
+  /** How long living connections may go on. */
+  readonly deadlineMs: number;
+  /** Over how long the rest is reset, so that clients do not all come back at once. */
+  readonly spreadMs: number;
+}
+
+export type ForwardingMethodName = "nat" | "dr" | "tun";
+
+export interface ServiceConfig {
+  readonly name: string;
+  readonly protocol: "tcp" | "udp";
+  readonly listen: Endpoint;
+  readonly scheduler: string;
+  /** `SCHEDULER_FLAG` bits (`sh-fallback`, `sh-port`, ...). */
+  readonly schedulerFlags: number;
+  readonly mode: ForwardingMethodName;
+  readonly persistence?: PersistenceConfig;
+  readonly onePacket: boolean;
+  readonly connectTimeoutMs: number;
+  readonly idleTimeoutMs?: number;
+  readonly retries: number;
+  readonly sendProxy: "none" | "v1" | "v2";
+  readonly acceptProxyFrom: readonly Prefix[];
+  readonly maxConnections?: number;
+  readonly maxSessions: number;
+  readonly onDown: "quiesce" | "remove";
+  /** When every destination is down and there is no sorry server: refuse, or use all as if they were up. */
+  readonly whenAllDown: "refuse" | "use-all";
+  readonly sorryServer?: EndpointText;
+  /** Health check of destinations that have none of their own; undefined: no active check. */
+  readonly healthCheck?: HealthCheckConfig;
+  readonly passive?: PassiveHealthConfig;
+  /** In file order, which is the order of addition. */
+  readonly destinations: readonly DestinationConfig[];
+}
+
+export interface PersistenceConfig {
+  readonly timeoutMs: number;
+  /** Bits of the client address that count: 0 to 32, or to 128 for IPv6. */
+  readonly prefixLength: number;
+}
+
+export interface DestinationConfig {
+  /** Name on screen; the address when none is given. */
+  readonly name: string;
+  readonly endpoint: EndpointText;
+  readonly weight: number;
+  /** 0 = off. */
+  readonly upperThreshold: number;
+  readonly lowerThreshold: number;
+  /** `false`: never checked, always up. */
+  readonly healthCheck?: HealthCheckConfig | false;
+}
+
+/** Timing shared by all check types. */
+export interface HealthTimingConfig {
+  readonly intervalMs: number;
+  /** Interval while a change of state is being confirmed. */
+  readonly fastIntervalMs: number;
+  /** Interval while down. */
+  readonly downIntervalMs: number;
+  readonly timeoutMs: number;
+  /** Successes in a row to come up. */
+  readonly rise: number;
+  /** Failures in a row to go down. */
+  readonly fall: number;
+  /** State before the first result. */
+  readonly initialState: "up" | "down";
+  /** Port to check instead of the destination's own. */
+  readonly port?: number;
+}
+
+export type HealthCheckConfig =
+  & HealthTimingConfig
+  & (
+    | { readonly type: "tcp" }
+    | {
+      readonly type: "http" | "https";
+      readonly method: string;
+      readonly path: string;
+      readonly host?: string;
+      readonly headers: Readonly<Record<string, string>>;
+      /** Accepted status codes as inclusive ranges. */
+      readonly status: readonly { readonly from: number; readonly to: number }[];
+      readonly body?: RegExp;
+      /** Check the certificate against the system's authorities (https). */
+      readonly verify: boolean;
+      readonly serverName?: string;
+    }
+    | {
+      readonly type: "udp";
+      readonly send: Uint8Array;
+      /** Expected answer; undefined: no answer needed, only "port closed" is a failure. */
+      readonly expect?: Uint8Array | RegExp;
+    }
+    | {
+      readonly type: "exec";
+      readonly command: readonly string[];
+      readonly environment: Readonly<Record<string, string>>;
+    }
+  );
+
+/** Live traffic as a witness: failed connects count. */
+export interface PassiveHealthConfig {
+  /** Failed connects in a row that take a destination down. */
+  readonly failures: number;
+  /** How long it stays down when there is no active check to bring it back; grows with each repetition. */
+  readonly ejectMs: number;
+  /** At most this share of a service's destinations, in percent, may be down by passive evidence. */
+  readonly maxEjectedPercent: number;
+}
