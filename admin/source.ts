@@ -1,0 +1,171 @@
+/**
+ * What the admin side asks of the running director, as plain JSON: the daemon implements {@linkcode StatusSource}, and
+ * `/status`, `/metrics`, the control socket and `lvsd status` show it. Nothing here counts anything by itself.
+ *
+ * Wall-clock times are ISO 8601 text in UTC (for people to read), durations are seconds, what is absent is `null`.
+ *
+ * @module
+ */
+import type { ConfigProblem } from "../errors.ts";
+
+/** The running director, seen from the admin side. Every call answers from memory; none waits for the network. */
+export interface StatusSource {
+  status(): Status;
+  readiness(): Readiness;
+  /** Reads the config file again. Resolves with `ok: false` for a broken file; rejects only for a defect. */
+  reload(): Promise<ReloadOutcome>;
+}
+
+export interface Status {
+  readonly version: string;
+  readonly pid: number;
+  readonly startedWall: string;
+  readonly uptimeSeconds: number;
+  /** `""` when the config came from command-line options. */
+  readonly configFile: string;
+  /** 1 at the start; grows with every reload that was applied. */
+  readonly configGeneration: number;
+  /** `null` before the first reload. */
+  readonly lastReload: { readonly atWall: string; readonly ok: boolean; readonly message: string } | null;
+  /** True after SIGTERM: no new connections. */
+  readonly draining: boolean;
+  /** The engine chosen by default, and why that one. */
+  readonly engine: { readonly name: string; readonly reason: string };
+  readonly timeouts: TimeoutsStatus;
+  /** In config order. */
+  readonly services: readonly ServiceStatus[];
+  /** Drops that belong to no service; keys as in {@linkcode ServiceStatus.drops}. */
+  readonly drops: CountByReason;
+  readonly memory: { readonly rssBytes: number; readonly heapUsedBytes: number };
+  readonly connectionTable: { readonly entries: number; readonly capacity: number };
+  /** Log records dropped because the reader of the log was slow. */
+  readonly logDropped: number;
+}
+
+export interface TimeoutsStatus {
+  readonly tcpSeconds: number;
+  readonly tcpFinSeconds: number;
+  readonly udpSeconds: number;
+}
+
+/** Counts under reasons of a closed list. A reason that never happened may be missing. */
+export type CountByReason = Readonly<Record<string, number>>;
+
+/** Totals since the start; they never go back, not even by a reload. */
+export interface Counters {
+  readonly connections: number;
+  readonly packetsIn: number;
+  readonly packetsOut: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+/** `unbound`: the address could not be bound and is retried. `closed`: stopped listening (drain, removal). */
+export const SERVICE_STATES = ["listening", "unbound", "closed"] as const;
+export type ServiceState = typeof SERVICE_STATES[number];
+
+export interface ServiceStatus {
+  /** Unique. */
+  readonly name: string;
+  readonly protocol: "tcp" | "udp";
+  /** Address and port really bound, or the wish while unbound: `10.0.0.1:80`, `[::]:443`. */
+  readonly listen: string;
+  readonly state: ServiceState;
+  /** Why it is not listening; `""` while it is. */
+  readonly stateReason: string;
+  readonly scheduler: string;
+  /** Names of the scheduler flags that are set: `sh-fallback`, `sh-port`, `mh-fallback`, `mh-port`, `flag-1`, ... */
+  readonly flags: readonly string[];
+  /** Forwarding method that was asked for. */
+  readonly mode: "nat" | "dr" | "tun";
+  /** The engine does something else that looks alike; `emulatedReason` says what and why. */
+  readonly emulated: boolean;
+  readonly emulatedReason: string;
+  /** `portable`, `native` or `packet`. */
+  readonly engine: string;
+  readonly persistence: { readonly timeoutSeconds: number; readonly prefixLength: number } | null;
+  readonly onePacket: boolean;
+  /** Client connections and UDP sessions that hold a socket now. */
+  readonly liveConnections: number;
+  readonly counters: Counters;
+  /** False: this engine sees no packets, `packetsIn` and `packetsOut` are 0 and mean nothing. */
+  readonly packetsCounted: boolean;
+  /** Dropped or refused: names of `DROP_REASON` in kebab-case (`no-destination`), or of `END_REASONS`. */
+  readonly drops: CountByReason;
+  /** Ended connections by `END_REASONS`. */
+  readonly ends: CountByReason;
+  readonly sorryServer: { readonly address: string; readonly active: boolean } | null;
+  /** In config order. */
+  readonly destinations: readonly DestinationStatus[];
+}
+
+/**
+ * `unchecked`: no health check, taken as up. `loop`: it is one of our own listeners and never gets traffic.
+ * `unresolved`: its host name has no address.
+ */
+export const DESTINATION_STATES = ["up", "down", "unchecked", "loop", "unresolved"] as const;
+export type DestinationState = typeof DESTINATION_STATES[number];
+
+export interface DestinationStatus {
+  readonly name: string;
+  /** `10.0.0.2:8080`; the host name as configured while it is unresolved. */
+  readonly address: string;
+  /** Weight in force: health, drain and slow start included. */
+  readonly effectiveWeight: number;
+  readonly configuredWeight: number;
+  readonly activeConns: number;
+  readonly inactiveConns: number;
+  readonly persistentConns: number;
+  readonly overloaded: boolean;
+  /** 0 = off. */
+  readonly upperThreshold: number;
+  /** 0 = off. */
+  readonly lowerThreshold: number;
+  readonly state: DestinationState;
+  /** `null` when nothing watches it. */
+  readonly health: HealthStatus | null;
+  readonly counters: Counters;
+}
+
+export interface HealthStatus {
+  readonly up: boolean;
+  /** `""` while up, else the reason of the last change (`CheckFailure`, or `passive`). */
+  readonly reason: string;
+  /** For people: the status seen, the first bytes of a wrong answer. */
+  readonly detail: string;
+  /** How long it has been in this state. */
+  readonly sinceSeconds: number;
+  /** When the last check ended; `null` before the first. */
+  readonly lastCheckWall: string | null;
+  /** Oldest first, at most `LIMITS.healthHistoryEntries`. */
+  readonly history: readonly HealthChange[];
+}
+
+export interface HealthChange {
+  readonly atWall: string;
+  readonly up: boolean;
+  readonly reason: string;
+  readonly detail: string;
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** Empty when ready. */
+  readonly problems: readonly ReadinessProblem[];
+}
+
+export interface ReadinessProblem {
+  /** Name of the service, or `""` when it concerns the whole director (draining). */
+  readonly service: string;
+  readonly reason: string;
+}
+
+export interface ReloadOutcome {
+  readonly ok: boolean;
+  /** One line: what was done, or why nothing was. */
+  readonly message: string;
+  /** Mistakes of the file; empty when `ok`. */
+  readonly problems: readonly ConfigProblem[];
+  /** One line per change that was applied, in order: `service "web": destination 10.0.0.3:80 added`. */
+  readonly changes: readonly string[];
+}
