@@ -56,14 +56,18 @@ export class IpAddress {
       return word === undefined ? undefined : IpAddress.ipv4(word);
     }
     const words = parseIpv6(text);
-    if (words === undefined) return undefined;
-    if (words[0] === 0 && words[1] === 0 && words[2] === 0xffff) return IpAddress.ipv4(words[3] ?? 0);
-    return new IpAddress(6, words);
+    return words === undefined ? undefined : IpAddress.ipv6(words);
   }
 
   /** The IPv4 address with this number, e.g. 0x7f000001. */
   static ipv4(word: number): IpAddress {
     return new IpAddress(4, Uint32Array.of(word >>> 0, 0, 0, 0));
+  }
+
+  /** The address with these four words; an IPv4-mapped one becomes IPv4, as in {@linkcode IpAddress.parse}. */
+  static ipv6(words: Uint32Array): IpAddress {
+    const isMapped = words[0] === 0 && words[1] === 0 && words[2] === 0xffff;
+    return isMapped ? IpAddress.ipv4(words[3] ?? 0) : new IpAddress(6, words);
   }
 
   get isUnspecified(): boolean {
