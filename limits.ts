@@ -13,6 +13,10 @@ export const LIMITS = {
   connectionEntries: 262_144,
   /** Persistence templates over all services. */
   persistenceTemplates: 65_536,
+  /** 32-bit cells for the schedulers of all services: 16 MiB, enough for 4,096 services with sh or 1,000 with mh. */
+  schedulerCells: 4_194_304,
+  /** Wait of the control plane for a lock that a worker holds; a decision takes microseconds. Milliseconds. */
+  lockWaitMs: 1_000,
 
   /** Kernel accept queue of one TCP listener; Linux caps it by net.core.somaxconn (4,096). */
   tcpBacklogConnections: 4_096,
@@ -31,12 +35,65 @@ export const LIMITS = {
 
   /** Size of a config file. A real one has kilobytes; 8 MiB stops a mistaken path such as a log file. */
   configFileBytes: 8 * 1_024 * 1_024,
+  /** Words and marks of a config file: 65,536 destinations of three keys have 1.4 million. Two million cost 8 s and 650 MB. */
+  configLexemes: 2_000_000,
+  /** Nesting of a config file; a real one has 7 levels. Beyond some 800 the YAML parser runs out of stack. */
+  configDepth: 32,
+  /** Values that aliases (`*name`) and merges (`<<`) may repeat: stops a file of one screen that unfolds to gigabytes. */
+  configAliasValues: 250_000,
+  /** Mistakes that are reported of one config; more are counted. */
+  configMistakes: 200,
+  /** Path of a Unix socket: `sun_path` has 108 bytes on Linux and 104 elsewhere, the final zero included. */
+  socketPathBytes: 103,
+  /** Longest delay of a timer, milliseconds: 24 days, just under the 2^31-1 ms after which setTimeout fires at once. */
+  timerMs: 24 * 86_400_000,
   /** Bytes of a health check's answer that are read and searched. */
   healthAnswerBytes: 65_536,
+  /** Header bytes of a health check's HTTP answer, status line included; nginx and Apache send at most 8 KiB by default. */
+  healthHeaderBytes: 16_384,
   /** Past health changes kept for each destination. */
   healthHistoryEntries: 32,
+  /** Health checks running at once: each holds a descriptor or a process, and `ulimit -n` is 1,024 by default. */
+  healthChecksAtOnce: 256,
+  /** Distance of first checks that are due together, milliseconds: 1,000 destinations are spread over 2 s, three over 6 ms. */
+  healthStartSpacingMs: 2,
+  /** Random share by which an interval between checks is shortened, percent. */
+  healthJitterPercent: 10,
+  /** From SIGTERM to SIGKILL for a command that overstays its time-out, milliseconds; keepalived waits as long. */
+  healthKillGraceMs: 2_000,
+  /** Wait for the rest of a command's output after it ended, milliseconds: a child it left behind may hold the pipe open. */
+  healthOutputGraceMs: 100,
+  /** An ejection lasts at most this many times its first duration; Envoy's 300 s to 30 s. */
+  healthEjectionFactor: 10,
+  /** How long a name is believed that only the hosts file knows, milliseconds. */
+  hostsFileTtlMs: 30_000,
+  /** Names are asked for again at most this often, whatever time to live the answer had, milliseconds. */
+  nameTtlFloorMs: 1_000,
+  /** And at least this often, milliseconds: a forgotten day-long record must not outlive a move by a day. */
+  nameTtlCeilingMs: 300_000,
+  /** Pause after a failed look-up, milliseconds. */
+  nameRetryMs: 2_000,
+  /** Pause before an address that could not be bound is tried again, milliseconds. */
+  bindRetryMs: 2_000,
+  /** Quiet time after the last change of a watched file before it is read, milliseconds: editors write in several steps. */
+  watchQuietMs: 100,
+  /** How often the director's slow timers run, milliseconds; the kernel's are exact to 4 ms, its shortest time-out is 2 s. */
+  directorTickMs: 100,
+
   /** Body of one request to the admin API. */
   adminBodyBytes: 1_024 * 1_024,
+  /** Connections to one admin listener; the oldest without a request gives way. Monitoring needs two or three. */
+  adminConnections: 64,
+  /** From the first byte of a request to its last, and from connect to the first, milliseconds: a LAN needs a few. */
+  adminRequestWaitMs: 5_000,
+  /** Quiet time of an admin connection, also of one that does not read its answer, milliseconds: twice Prometheus' usual interval. */
+  adminIdleMs: 30_000,
+  /** How long a request under way may hold up the closing of an admin listener, milliseconds. */
+  adminCloseMs: 2_000,
+  /** Wait of a command for the daemon's answer, milliseconds; a reload may look up names. */
+  adminAnswerWaitMs: 30_000,
+  /** Answer that a command reads from the daemon: the status of 65,536 destinations has about 50 MiB. */
+  adminAnswerBytes: 128 * 1_024 * 1_024,
   /** Log records waiting for a slow reader of the log; more are dropped and counted. */
   logQueueRecords: 8_192,
 } as const;

@@ -19,7 +19,11 @@ export type CheckFailure =
   | "protocol"
   | "exit-code"
   | "command"
-  | "permission";
+  | "permission"
+  /** lvsd itself was out of descriptors, ports or memory: tells nothing about the server and changes no state. */
+  | "resources"
+  /** The check broke: a fault of lvsd. */
+  | "defect";
 
 /** What one run of a check found. `detail` is for people: the status seen, the first bytes of a wrong answer. */
 export type CheckResult =
