@@ -1,0 +1,92 @@
+/** lvsd itself as a child process, as a user starts it. */
+import { fileURLToPath } from "node:url";
+import { PeerProcess } from "./peer_process.ts";
+
+const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
+
+/** A configuration as it stands in the file; `admin` is filled in. */
+export interface LvsdConfig {
+  readonly services: readonly unknown[];
+  readonly [section: string]: unknown;
+}
+
+/** A running lvsd with its admin address on a free port. `LVSD_BIN` names another program to run in place of main.ts. */
+export class LvsdProcess implements AsyncDisposable {
+  readonly #process: PeerProcess;
+
+  private constructor(process: PeerProcess) {
+    this.#process = process;
+  }
+
+  /** Starts it and waits until `/readyz` says that every service is bound and has a live destination. */
+  static async start(config: LvsdConfig): Promise<LvsdProcess> {
+    const program = Deno.env.get("LVSD_BIN");
+    const [command, ...before] = program === undefined ? [Deno.execPath(), "run", "-A", MAIN] : [program];
+    const process = await PeerProcess.start(async (port, directory) => {
+      await writeConfig(config, port, directory);
+      return {
+        command: command ?? "lvsd",
+        args: [...before, "run", "-c", configPath(directory)],
+        ready: { url: `http://127.0.0.1:${port}/readyz` },
+      };
+    });
+    return new LvsdProcess(process);
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  get adminUrl(): string {
+    return `http://127.0.0.1:${this.#process.port}`;
+  }
+
+  /** What it printed. */
+  get log(): string {
+    return this.#process.log;
+  }
+
+  get ended(): Promise<Deno.CommandStatus> {
+    return this.#process.ended;
+  }
+
+  residentBytes(): number {
+    return this.#process.residentBytes();
+  }
+
+  /** Text that the admin address answers at `path`. */
+  async ask(path: string): Promise<string> {
+    const response = await fetch(this.adminUrl + path);
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${path} answered ${response.status}: ${text}`);
+    return text;
+  }
+
+  /** Replaces the file and asks for a reload by SIGHUP; when it has taken effect is for the caller to see. */
+  async reload(config: LvsdConfig): Promise<void> {
+    await writeConfig(config, this.#process.port, this.#process.directory);
+    this.#process.kill("SIGHUP");
+  }
+
+  kill(signal: Deno.Signal): void {
+    this.#process.kill(signal);
+  }
+
+  stop(): Promise<void> {
+    return this.#process.stop();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+}
+
+function configPath(directory: string): string {
+  return `${directory}/lvsd.yaml`;
+}
+
+/** JSON is YAML. */
+function writeConfig(config: LvsdConfig, port: number, directory: string): Promise<void> {
+  const admin = { listen: `127.0.0.1:${port}`, socket: `${directory}/control.sock` };
+  return Deno.writeTextFile(configPath(directory), JSON.stringify({ admin, ...config }, null, 2));
+}
