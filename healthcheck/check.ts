@@ -40,6 +40,8 @@ export interface CheckStream extends Disposable {
 
 /** Datagrams to and from the server under test, and nobody else. */
 export interface CheckDatagrams extends Disposable {
+  /** Whether a closed port would be noticed here; silence says less where it is not. */
+  readonly reportsClosedPorts: boolean;
   send(bytes: Uint8Array): Promise<void>;
   /** The next datagram. Rejects with a `CheckError` (`refused`) when the server's host says the port is closed. */
   receive(): Promise<Uint8Array>;

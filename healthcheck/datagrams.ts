@@ -12,7 +12,7 @@ import { checkErrorOf } from "./failure_reason.ts";
 /** Datagrams kept while nobody reads; a check reads one. */
 const QUEUED_DATAGRAMS = 16;
 
-/** A socket that talks to `target` alone. Deno's own UDP sockets never report a closed port. */
+/** Datagrams to and from `target` on any system; a closed port is never reported. */
 export async function openDatagrams(target: Endpoint, signal: AbortSignal): Promise<CheckDatagrams> {
   const datagrams = new NodeDatagrams(target, signal);
   try {
@@ -25,6 +25,7 @@ export async function openDatagrams(target: Endpoint, signal: AbortSignal): Prom
 }
 
 class NodeDatagrams implements CheckDatagrams {
+  readonly reportsClosedPorts = false;
   readonly #socket: dgram.Socket;
   readonly #target: Endpoint;
   readonly #signal: AbortSignal;

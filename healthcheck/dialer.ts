@@ -8,15 +8,22 @@ import tls from "node:tls";
 import type { Clock } from "../clock.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { CheckDatagrams, CheckStream, CommandOutcome, Dialer } from "./check.ts";
+import { Libc } from "../sys/libc.ts";
+import { SystemError } from "../errors.ts";
 import { runCommand } from "./command.ts";
+import { ConnectedDatagrams } from "./connected_datagrams.ts";
 import { openDatagrams } from "./datagrams.ts";
 import { openedStream } from "./socket_stream.ts";
 
-/** Reaches servers directly. Whatever it opened is closed when the signal aborts. */
-export class SystemDialer implements Dialer {
+/**
+ * Reaches servers directly. Whatever it opened is closed when the signal aborts; the C library, which the first UDP check on Linux
+ * opens for all that follow, when the dialer is disposed of.
+ */
+export class SystemDialer implements Dialer, Disposable {
   readonly #clock: Clock;
+  #libc: Libc | "untried" | "unavailable" = "untried";
 
-  /** @param clock times the pause between SIGTERM and SIGKILL */
+  /** @param clock times the pause between SIGTERM and SIGKILL, and the looks for a datagram */
   constructor(clock: Clock) {
     this.#clock = clock;
   }
@@ -45,8 +52,11 @@ export class SystemDialer implements Dialer {
     return openedStream(socket, "secureConnect", "tls", signal);
   }
 
-  connectUdp(target: Endpoint, signal: AbortSignal): Promise<CheckDatagrams> {
-    return openDatagrams(target, signal);
+  /** Without FFI, or on another system than Linux, a closed port is not reported. */
+  async connectUdp(target: Endpoint, signal: AbortSignal): Promise<CheckDatagrams> {
+    const libc = this.#openLibc();
+    if (libc === undefined) return await openDatagrams(target, signal);
+    return new ConnectedDatagrams(libc, target, this.#clock, signal);
   }
 
   run(
@@ -55,5 +65,24 @@ export class SystemDialer implements Dialer {
     signal: AbortSignal,
   ): Promise<CommandOutcome> {
     return runCommand(command, env, this.#clock, signal);
+  }
+
+  [Symbol.dispose](): void {
+    if (typeof this.#libc === "object") this.#libc[Symbol.dispose]();
+    this.#libc = "untried";
+  }
+
+  #openLibc(): Libc | undefined {
+    if (this.#libc === "untried") this.#libc = tryOpenLibc() ?? "unavailable";
+    return this.#libc === "unavailable" ? undefined : this.#libc;
+  }
+}
+
+function tryOpenLibc(): Libc | undefined {
+  try {
+    return Libc.open();
+  } catch (error) {
+    if (error instanceof SystemError) return undefined;
+    throw error;
   }
 }

@@ -41,10 +41,18 @@ const REASON_OF_CODE: Readonly<Record<string, CheckFailure>> = {
 export function checkErrorOf(error: unknown, otherwise: CheckFailure): CheckError {
   if (error instanceof CheckError) return error;
   if (error instanceof Deno.errors.NotCapable) return new CheckError("permission", error.message, error);
-  const code = codeOf(error);
-  const reason = REASON_OF_CODE[code] ?? otherwise;
   const text = error instanceof Error ? error.message : String(error);
-  return new CheckError(reason, text, error);
+  return checkErrorOfCode(codeOf(error), text, otherwise, error);
+}
+
+/** The same for an error that is known by its name alone, such as `ECONNREFUSED`. */
+export function checkErrorOfCode(
+  code: string,
+  text: string,
+  otherwise: CheckFailure,
+  cause?: unknown,
+): CheckError {
+  return new CheckError(REASON_OF_CODE[code] ?? otherwise, text, cause);
 }
 
 function codeOf(error: unknown): string {

@@ -6,6 +6,11 @@
 import type { Endpoint } from "../net/endpoint.ts";
 import type { Check, CheckResult, Dialer } from "./check.ts";
 
+/** Nothing to choose. */
+export interface TcpCheckOptions {
+  readonly type: "tcp";
+}
+
 /** Up when the connection is established; it is closed at once, without a byte. */
 export class TcpCheck implements Check {
   readonly type = "tcp";

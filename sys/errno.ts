@@ -18,6 +18,12 @@ export const ERRNO = {
   EINVAL: 22,
   ENFILE: 23,
   EMFILE: 24,
+  EMSGSIZE: 90,
+  EADDRNOTAVAIL: 99,
+  ENETUNREACH: 101,
+  ENOBUFS: 105,
+  ECONNREFUSED: 111,
+  EHOSTUNREACH: 113,
 } as const;
 
 /** Name of an error number for people: `EAGAIN`, or `errno 95` for one without a name here. */

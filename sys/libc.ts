@@ -29,6 +29,8 @@ const SYMBOLS = {
   read: { parameters: ["i32", "usize", "usize"], result: "i32" },
   write: { parameters: ["i32", "usize", "usize"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
+  socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  connect: { parameters: ["i32", "usize", "u32"], result: "i32" },
 } as const;
 
 /** `SYMBOLS` with addresses as numbers: Deno's types ask for a bigint where its calls take a number as well. */
@@ -41,6 +43,8 @@ interface Functions {
   readonly read: (descriptor: number, address: number, bytes: number) => number;
   readonly write: (descriptor: number, address: number, bytes: number) => number;
   readonly close: (descriptor: number) => number;
+  readonly socket: (family: number, type: number, protocol: number) => number;
+  readonly connect: (descriptor: number, address: number, length: number) => number;
 }
 
 interface Library {
@@ -107,6 +111,15 @@ export class Libc implements Disposable {
 
   close(descriptor: number): number {
     return this.#result(this.#library.symbols.close(descriptor));
+  }
+
+  socket(family: number, type: number, protocol: number): number {
+    return this.#result(this.#library.symbols.socket(family, type, protocol));
+  }
+
+  /** @param address address of a `sockaddr` of `length` bytes */
+  connect(descriptor: number, address: number, length: number): number {
+    return this.#result(this.#library.symbols.connect(descriptor, address, length));
   }
 
   [Symbol.dispose](): void {
