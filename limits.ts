@@ -24,12 +24,16 @@ export const LIMITS = {
   relayBufferBytes: 65_536,
   /** Live UDP sessions of one service: each holds one descriptor. The least recently used one goes first. */
   udpSessionsPerService: 8_192,
+  /** How long a client's one-packet datagrams may be answered without idleTimeout: 5 s, after which resolvers ask again. */
+  onePacketReplyMs: 5_000,
   /** Largest UDP payload over IPv4: 65,535 - 20 (IP) - 8 (UDP). */
   udpPayloadBytes: 65_507,
   /** Largest PROXY header accepted: v2 has a 16-bit length, real ones stay far below; v1 is 107 by specification. */
   proxyHeaderBytes: 4_096,
   /** Wait for a PROXY header that was promised, milliseconds; HAProxy's usual `timeout client-hs` scale. */
   proxyHeaderWaitMs: 3_000,
+  /** At most one message of the same kind about a service in this time, milliseconds. */
+  troubleSpacingMs: 1_000,
   /** Pause of accept after the process ran out of descriptors, milliseconds. */
   acceptBackOffMs: 100,
 

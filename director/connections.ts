@@ -1,0 +1,250 @@
+/**
+ * The connection table of one thread: entries found by who talks to whom.
+ *
+ * @module
+ */
+import type { Flow } from "../net/flow.ts";
+import { ENTRY, ENTRY_TIME, ENTRY_TIMES, ENTRY_WORDS } from "./entry_layout.ts";
+import { DESTINATION, DESTINATION_WORDS, ENTRY_FLAG, hashChains, METHOD } from "./layout.ts";
+import { slotMask, SlotPool } from "./slots.ts";
+import type { Store } from "./store.ts";
+import { TimerWheel, WHEEL_BUCKETS } from "./timer_wheel.ts";
+
+/** Words of the table's own state. */
+const STATE = { pool: 0, firstEnded: 2, lastEnded: 3 } as const;
+
+/**
+ * A chained hash table of fixed capacity. As in the kernel the hash covers the client's side only, so that an answer,
+ * which knows the client but not the virtual address, is found in the same chain. Newest first in each chain.
+ */
+export class ConnectionTable {
+  readonly words: Int32Array;
+  readonly times: Float64Array;
+  readonly wheel: TimerWheel;
+  readonly capacity: number;
+  readonly #store: Store;
+  readonly #chains: Int32Array;
+  readonly #state = new Int32Array(8);
+  readonly #pool: SlotPool;
+  readonly #mask: number;
+  readonly #seed: number;
+  readonly #destinationMask: number;
+  #count = 0;
+
+  /** @param seed secret of the hash, so that a stranger cannot fill one chain */
+  constructor(store: Store, capacity: number, seed: number) {
+    this.#store = store;
+    this.#seed = seed;
+    this.capacity = capacity;
+    this.#destinationMask = slotMask(store.capacities.destinations);
+    this.words = new Int32Array((capacity + 1) * ENTRY_WORDS);
+    this.times = new Float64Array(this.words.buffer);
+    this.#chains = new Int32Array(hashChains(capacity));
+    this.#mask = slotMask(capacity);
+    this.#pool = new SlotPool(this.#state, STATE.pool, {
+      words: this.words,
+      stride: ENTRY_WORDS,
+      capacity,
+      handle: ENTRY.handle,
+      link: ENTRY.slotLink,
+    });
+    this.wheel = new TimerWheel(
+      new Int32Array(WHEEL_BUCKETS),
+      {
+        words: this.words,
+        stride: ENTRY_WORDS,
+        next: ENTRY.wheelNext,
+        previous: ENTRY.wheelPrevious,
+        bucket: ENTRY.wheelBucket,
+        times: this.times,
+        timeStride: ENTRY_TIMES,
+        expiresMs: ENTRY_TIME.expiresMs,
+      },
+      new Float64Array(1),
+      0,
+    );
+  }
+
+  /** Entries in use. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Row of a handle when it still belongs to the flow, else 0. */
+  verified(handle: number, flow: Flow, output: boolean): number {
+    if (handle <= 0) return 0;
+    const row = handle & this.#mask;
+    const base = row * ENTRY_WORDS;
+    if (this.words[base + ENTRY.handle] !== handle || this.words[base + ENTRY.hashed] !== 1) return 0;
+    return this.#matches(base, flow, output) ? row : 0;
+  }
+
+  /** Row of the flow's entry, 0 for none. */
+  find(flow: Flow, output: boolean): number {
+    const words = this.words;
+    let row = this.#chains[this.#chain(flow)] ?? 0;
+    while (row !== 0) {
+      const base = row * ENTRY_WORDS;
+      if (this.#matches(base, flow, output)) return row;
+      row = words[base + ENTRY.hashLink] ?? 0;
+    }
+    return 0;
+  }
+
+  /** A fresh entry for the flow, in the hash table; 0 when all rows are taken. */
+  add(flow: Flow): number {
+    const row = this.#pool.take();
+    if (row === 0) return 0;
+    const base = row * ENTRY_WORDS;
+    const words = this.words;
+    words[base + ENTRY.kind] = flow.protocol | (flow.family << 8);
+    words[base + ENTRY.ports] = (flow.clientPort << 16) | flow.virtualPort;
+    for (let i = 0; i < 4; i++) {
+      words[base + ENTRY.client + i] = flow.client[i] ?? 0;
+      words[base + ENTRY.virtual + i] = flow.virtual[i] ?? 0;
+    }
+    words[base + ENTRY.state] = 0;
+    words[base + ENTRY.template] = 0;
+    words[base + ENTRY.inPackets] = 0;
+    const chain = this.#chain(flow);
+    words[base + ENTRY.hashLink] = this.#chains[chain] ?? 0;
+    words[base + ENTRY.hashed] = 1;
+    this.#chains[chain] = row;
+    this.#count++;
+    return row;
+  }
+
+  /** Nobody finds the entry any more; its row stays in use until {@linkcode release}. */
+  hide(row: number): void {
+    const words = this.words;
+    const base = row * ENTRY_WORDS;
+    if (words[base + ENTRY.hashed] === 0) return;
+    words[base + ENTRY.hashed] = 0;
+    const after = words[base + ENTRY.hashLink] ?? 0;
+    const chain = this.#chainOf(base);
+    let other = this.#chains[chain] ?? 0;
+    if (other === row) {
+      this.#chains[chain] = after;
+      return;
+    }
+    while (other !== 0) {
+      const link = other * ENTRY_WORDS + ENTRY.hashLink;
+      if (words[link] === row) {
+        words[link] = after;
+        return;
+      }
+      other = words[link] ?? 0;
+    }
+  }
+
+  /** Frees a row: out of the hash table, the wheel and the list of ended ones. */
+  release(row: number): void {
+    this.hide(row);
+    this.wheel.stop(row);
+    this.setEnded(row, false);
+    this.#pool.give(row);
+    this.#count--;
+  }
+
+  /** Notes that an entry ended (TIME_WAIT, CLOSE), or lives again. */
+  setEnded(row: number, ended: boolean): void {
+    const words = this.words;
+    const base = row * ENTRY_WORDS;
+    if ((words[base + ENTRY.ended] === 1) === ended) return;
+    words[base + ENTRY.ended] = ended ? 1 : 0;
+    if (ended) {
+      const last = this.#state[STATE.lastEnded] ?? 0;
+      words[base + ENTRY.endedPrevious] = last;
+      words[base + ENTRY.endedNext] = 0;
+      if (last === 0) this.#state[STATE.firstEnded] = row;
+      else words[last * ENTRY_WORDS + ENTRY.endedNext] = row;
+      this.#state[STATE.lastEnded] = row;
+      return;
+    }
+    const after = words[base + ENTRY.endedNext] ?? 0;
+    const before = words[base + ENTRY.endedPrevious] ?? 0;
+    if (before === 0) this.#state[STATE.firstEnded] = after;
+    else words[before * ENTRY_WORDS + ENTRY.endedNext] = after;
+    if (after === 0) this.#state[STATE.lastEnded] = before;
+    else words[after * ENTRY_WORDS + ENTRY.endedPrevious] = before;
+  }
+
+  /** The entry that ended first, 0 when all are alive. */
+  get oldestEnded(): number {
+    return this.#state[STATE.firstEnded] ?? 0;
+  }
+
+  /** Rows in use. Rows may be released while this runs. */
+  *rows(): Generator<number> {
+    for (let row = 1; row <= this.#pool.used; row++) {
+      if ((this.words[row * ENTRY_WORDS + ENTRY.handle] ?? 0) > 0) yield row;
+    }
+  }
+
+  /**
+   * An answer of a NAT destination may carry the destination's own address in the place of the virtual one: that is
+   * how a packet engine meets it.
+   */
+  #matches(base: number, flow: Flow, output: boolean): boolean {
+    const words = this.words;
+    const { client, virtual } = flow;
+    if (
+      words[base + ENTRY.kind] !== (flow.protocol | (flow.family << 8)) ||
+      words[base + ENTRY.client] !== ((client[0] ?? 0) | 0)
+    ) return false;
+    if (
+      flow.family === 6 && (words[base + ENTRY.client + 1] !== ((client[1] ?? 0) | 0) ||
+        words[base + ENTRY.client + 2] !== ((client[2] ?? 0) | 0) ||
+        words[base + ENTRY.client + 3] !== ((client[3] ?? 0) | 0))
+    ) return false;
+    if (
+      words[base + ENTRY.ports] === ((flow.clientPort << 16) | flow.virtualPort) &&
+      sameAddress(words, base + ENTRY.virtual, virtual)
+    ) return true;
+    return output && this.#answersFor(base, flow);
+  }
+
+  #answersFor(base: number, flow: Flow): boolean {
+    const words = this.words;
+    if (((words[base + ENTRY.flags] ?? 0) & ENTRY_FLAG.methodMask) !== METHOD.nat) return false;
+    if ((words[base + ENTRY.ports] ?? 0) >>> 16 !== flow.clientPort) return false;
+    if (words[base + ENTRY.destinationPort] !== flow.virtualPort) return false;
+    const destination = ((words[base + ENTRY.destination] ?? 0) & this.#destinationMask) * DESTINATION_WORDS;
+    return sameAddress(this.#store.destinations, destination + DESTINATION.address, flow.virtual);
+  }
+
+  #chain(flow: Flow): number {
+    const { client } = flow;
+    const folded = flow.family === 4
+      ? client[0] ?? 0
+      : (client[0] ?? 0) ^ Math.imul(client[1] ?? 0, 0x85ebca6b) ^ Math.imul(client[2] ?? 0, 0xc2b2ae35) ^
+        Math.imul(client[3] ?? 0, 0x27d4eb2f);
+    return this.#mix(folded, flow.clientPort, flow.protocol);
+  }
+
+  #chainOf(base: number): number {
+    const words = this.words;
+    const kind = words[base + ENTRY.kind] ?? 0;
+    const client = base + ENTRY.client;
+    const folded = kind >>> 8 === 4
+      ? words[client] ?? 0
+      : (words[client] ?? 0) ^ Math.imul(words[client + 1] ?? 0, 0x85ebca6b) ^
+        Math.imul(words[client + 2] ?? 0, 0xc2b2ae35) ^ Math.imul(words[client + 3] ?? 0, 0x27d4eb2f);
+    return this.#mix(folded, (words[base + ENTRY.ports] ?? 0) >>> 16, kind & 0xff);
+  }
+
+  /** Seeded; the rounds are those of MurmurHash3's finalizer. */
+  #mix(address: number, port: number, protocol: number): number {
+    let hash = Math.imul(address ^ this.#seed, 0xcc9e2d51);
+    hash ^= hash >>> 15;
+    hash = Math.imul(hash ^ (port << 8) ^ protocol, 0x85ebca6b);
+    hash ^= hash >>> 13;
+    hash = Math.imul(hash, 0xc2b2ae35);
+    return (hash ^ (hash >>> 16)) & (this.#chains.length - 1);
+  }
+}
+
+function sameAddress(words: Int32Array, index: number, address: Uint32Array): boolean {
+  return words[index] === ((address[0] ?? 0) | 0) && words[index + 1] === ((address[1] ?? 0) | 0) &&
+    words[index + 2] === ((address[2] ?? 0) | 0) && words[index + 3] === ((address[3] ?? 0) | 0);
+}

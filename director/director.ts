@@ -1,0 +1,336 @@
+/**
+ * The director: everything that IPVS decides, behind one class.
+ *
+ * @module
+ */
+import { LIMITS } from "../limits.ts";
+import { formatAddress } from "../net/address.ts";
+import type { Endpoint } from "../net/endpoint.ts";
+import type { Direction, Flow } from "../net/flow.ts";
+import type { Random } from "../net/random.ts";
+import { Administration } from "./administration.ts";
+import { BoundSchedulers, type FindScheduler } from "./bound_schedulers.ts";
+import { ConnectionTable } from "./connections.ts";
+import { StoredDestinationList } from "./destination_list.ts";
+import { DestinationTable } from "./destinations.ts";
+import { Entries, type OnExpire } from "./entries.ts";
+import { DESTINATION, DESTINATION_WORDS } from "./layout.ts";
+import { Locks } from "./locks.ts";
+import { Scheduling } from "./scheduling.ts";
+import { ServiceTable } from "./services.ts";
+import type { DestinationSpec, ServiceKey, ServiceSpec } from "./specs.ts";
+import { type Counters, type DropCounters, Statistics } from "./statistics.ts";
+import type { Store } from "./store.ts";
+import { openSysctl, type Sysctl } from "./sysctl.ts";
+import { TemplateTable } from "./templates.ts";
+import { Timekeeping } from "./timekeeping.ts";
+import { readTimeouts, type Timeouts, writeTimeouts } from "./timeouts.ts";
+import { Traffic } from "./traffic.ts";
+import { Trash } from "./trash.ts";
+import type { TrafficEntrance, Verdict } from "./verdict.ts";
+import {
+  type ConnectionView,
+  type DestinationView,
+  type ServiceView,
+  viewConnection,
+  viewDestination,
+  type ViewParts,
+  viewService,
+  viewTemplate,
+} from "./views.ts";
+
+export interface DirectorOptions {
+  readonly store: Store;
+  /** Seeds the hash of the connection table, and is handed to the schedulers. */
+  readonly random: Random;
+  readonly findScheduler: FindScheduler;
+  /** 0, the default, is the control plane's thread; every other thread has its own number below the store's workers. */
+  readonly workerIndex?: number;
+  /** Entries of this thread's connection table. */
+  readonly connectionEntries?: number;
+  /** An entry ended by itself; its sockets, if any, have to go. */
+  readonly onExpire?: OnExpire;
+  /** A segment was not forwarded; `flow` and `verdict` are the director's own, copy what is kept. */
+  readonly onDrop?: (flow: Flow, verdict: Verdict) => void;
+}
+
+/**
+ * One thread's director over a store. Times are the milliseconds of one monotonic clock, the same for all threads.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { parseEndpoint, isNamed } from "../net/endpoint.ts";
+ * import { DIRECTION, Flow, PROTOCOL, TCP_FLAG } from "../net/flow.ts";
+ * import { SeededRandom } from "../net/random.ts";
+ * import { NO_DESTINATION, type Scheduler } from "../schedulers/scheduler.ts";
+ * import { Store } from "./store.ts";
+ * import { ACTION } from "./verdict.ts";
+ *
+ * const nothing = () => {};
+ * const first: Scheduler = {
+ *   name: "first", cellCount: 0, start: nothing, added: nothing, removing: nothing, removed: nothing, edited: nothing,
+ *   pick: (_question, list) => list.size > 0 ? list.first : NO_DESTINATION,
+ * };
+ * const at = (text: string) => {
+ *   const endpoint = parseEndpoint(text);
+ *   assert.ok(!isNamed(endpoint));
+ *   return endpoint;
+ * };
+ *
+ * const director = new Director({
+ *   store: Store.create({ capacities: { services: 4, destinations: 4 } }),
+ *   random: new SeededRandom(1),
+ *   findScheduler: (name) => name === "first" ? first : undefined,
+ * });
+ * const service = director.addService({ key: { protocol: PROTOCOL.tcp, ...at("10.0.0.1:80") }, scheduler: "first" }, 0);
+ * const destination = director.addDestination(service, { ...at("10.1.0.1:8080"), method: "nat", weight: 1 }, 0);
+ *
+ * const flow = Flow.between(PROTOCOL.tcp, at("192.0.2.7:40000"), at("10.0.0.1:80"));
+ * const verdict = director.segment(flow, DIRECTION.input, TCP_FLAG.syn, 60, 0);
+ * assert.equal(verdict.action, ACTION.forward);
+ * assert.equal(verdict.destination, destination);
+ * assert.equal(verdict.destinationPort, 8080);
+ * assert.equal(director.destinationViews(service)[0]?.activeConns, 1);
+ * ```
+ */
+export class Director implements TrafficEntrance {
+  readonly store: Store;
+  /** The switches of `net.ipv4.vs.*`, by their kernel names. */
+  readonly sysctl: Sysctl;
+  readonly #administration: Administration;
+  readonly #traffic: Traffic;
+  readonly #timekeeping: Timekeeping;
+  readonly #services: ServiceTable;
+  readonly #views: ViewParts;
+  readonly #addresses: ({ handle: number; host: string; family: 4 | 6 } | undefined)[] = [];
+
+  constructor(options: DirectorOptions) {
+    const { store, random, findScheduler, workerIndex = 0, onExpire, onDrop } = options;
+    const seed = random.below(2 ** 32) | 0;
+    // The control plane has to notice a dead worker, so it must not wait for one for ever.
+    const locks = new Locks(workerIndex + 1, {
+      shared: store.shared,
+      ...(workerIndex === 0 && { patienceMs: LIMITS.lockWaitMs }),
+    });
+    const services = new ServiceTable(store);
+    const destinations = new DestinationTable(store);
+    const templates = new TemplateTable(store, destinations, store.hashSeed(seed));
+    const schedulers = new BoundSchedulers(store, findScheduler);
+    const list = new StoredDestinationList(store);
+    const statistics = new Statistics(store, workerIndex);
+    const table = new ConnectionTable(store, options.connectionEntries ?? LIMITS.connectionEntries, seed);
+    const trash = new Trash(store, destinations);
+    const entries = new Entries({ store, table, destinations, templates, locks, onExpire });
+    const scheduling = new Scheduling({ store, destinations, templates, schedulers, list, locks, random });
+    this.store = store;
+    this.sysctl = openSysctl(store.header, () => store.changed());
+    this.#services = services;
+    this.#administration = new Administration({
+      store,
+      services,
+      destinations,
+      schedulers,
+      list,
+      trash,
+      statistics,
+      locks,
+    });
+    this.#traffic = new Traffic({
+      store,
+      table,
+      services,
+      destinations,
+      templates,
+      entries,
+      scheduling,
+      statistics,
+      locks,
+      onDrop,
+    });
+    this.#timekeeping = new Timekeeping({
+      store,
+      table,
+      templates,
+      entries,
+      locks,
+      trash: workerIndex === 0 ? trash : undefined,
+    });
+    this.#views = { store, destinations, templates, schedulers, statistics, table };
+  }
+
+  segment(flow: Flow, direction: Direction, flags: number, bytes: number, nowMs: number): Verdict {
+    return this.#traffic.segment(flow, direction, flags, bytes, nowMs);
+  }
+
+  reschedule(flow: Flow, failed: readonly number[], nowMs: number): Verdict {
+    return this.#traffic.reschedule(flow, failed, nowMs);
+  }
+
+  forget(flow: Flow, nowMs: number): void {
+    this.#traffic.forget(flow, nowMs);
+  }
+
+  destinationAddress(destination: number): { readonly host: string; readonly family: 4 | 6 } {
+    const { store, destinations } = this.#views;
+    const slot = destinations.slotOf(destination);
+    let cached = this.#addresses[slot];
+    if (cached === undefined || cached.handle !== destination) {
+      const base = slot * DESTINATION_WORDS;
+      const family = store.destinations[base + DESTINATION.family] === 6 ? 6 : 4;
+      const at = base + DESTINATION.address;
+      const words = Uint32Array.from(store.destinations.subarray(at, at + 4), (word) => word >>> 0);
+      cached = { handle: destination, host: formatAddress(family, words), family };
+      this.#addresses[slot] = cached;
+    }
+    return cached;
+  }
+
+  /** Fires what is due by `nowMs`: entries, templates, the trash. */
+  advance(nowMs: number): void {
+    this.#timekeeping.advance(nowMs);
+  }
+
+  /** @throws {DirectorError} `EEXIST`, `ENOENT` (no such scheduler), `EINVAL`, `ENOMEM` */
+  addService(spec: ServiceSpec, _nowMs: number): number {
+    return this.#administration.addService(spec);
+  }
+
+  /** Scheduler, flags and persistence are replaced as a whole. @throws {DirectorError} `ESRCH`, `ENOENT`, `EINVAL` */
+  editService(service: number, spec: ServiceSpec, _nowMs: number): void {
+    this.#administration.editService(service, spec);
+  }
+
+  /** Its connections stay in the table, its destinations go to the trash. @throws {DirectorError} `ESRCH` */
+  deleteService(service: number, nowMs: number): void {
+    this.#administration.deleteService(service, nowMs);
+  }
+
+  /** Puts a destination at the head of the list. @throws {DirectorError} `ESRCH`, `EEXIST`, `ERANGE`, `EINVAL`, `ENOMEM` */
+  addDestination(service: number, spec: DestinationSpec, _nowMs: number): number {
+    return this.#administration.addDestination(service, spec);
+  }
+
+  /** Method, weights and thresholds are replaced as a whole. @throws {DirectorError} `ENOENT`, `ERANGE`, `EINVAL` */
+  editDestination(destination: number, spec: DestinationSpec, _nowMs: number): void {
+    this.#administration.editDestination(destination, spec);
+  }
+
+  /** Its connections hang until it comes back or they time out. @throws {DirectorError} `ENOENT` */
+  deleteDestination(destination: number, nowMs: number): void {
+    this.#administration.deleteDestination(destination, nowMs);
+  }
+
+  /** Changes the weight in force only; the configured one stays. @throws {DirectorError} `ENOENT`, `ERANGE` */
+  setWeight(destination: number, effectiveWeight: number, _nowMs: number): void {
+    this.#administration.setWeight(destination, effectiveWeight);
+  }
+
+  /** Puts the list into this order, head first. @throws {DirectorError} `ESRCH`, `EINVAL` */
+  orderDestinations(service: number, destinations: readonly number[], _nowMs: number): void {
+    this.#administration.orderDestinations(service, destinations);
+  }
+
+  /** Handle of the service with exactly this key. */
+  findService(key: ServiceKey): number | undefined {
+    return this.#administration.findService(key);
+  }
+
+  /** Handle of the service's destination with this address and port. @throws {DirectorError} `ESRCH` */
+  findDestination(service: number, endpoint: Endpoint): number | undefined {
+    return this.#administration.findDestination(service, endpoint);
+  }
+
+  get timeouts(): Timeouts {
+    return readTimeouts(this.store.times);
+  }
+
+  /** `ipvsadm --set`: what is absent or 0 stays. @throws {DirectorError} `EINVAL` */
+  setTimeouts(timeouts: { readonly [name in keyof Timeouts]?: number | undefined }): void {
+    writeTimeouts(this.store.times, timeouts);
+    this.store.changed();
+  }
+
+  /** Lets the numbers of a service and its destinations, or all numbers, begin at 0 again (`-Z`). */
+  zeroStatistics(service?: number): void {
+    const { statistics, destinations } = this.#views;
+    const slots = service === undefined
+      ? [...this.#services.slots()]
+      : [this.#administration.service(service)];
+    for (const slot of slots) {
+      statistics.zeroService(slot);
+      for (const handle of destinations.ofService(slot)) {
+        statistics.zeroDestination(destinations.slotOf(handle));
+      }
+    }
+    if (service === undefined) statistics.zeroTotal();
+  }
+
+  /** @throws {DirectorError} `ESRCH` */
+  serviceView(service: number): ServiceView {
+    return viewService(this.#views, this.#administration.service(service));
+  }
+
+  /** All services in order of addition. */
+  services(): ServiceView[] {
+    return [...this.#services.slots()].map((slot) => viewService(this.#views, slot));
+  }
+
+  /** A destination, in the trash or not. @throws {DirectorError} `ENOENT` */
+  destinationView(destination: number): DestinationView {
+    const slot = this.#views.destinations.slotOf(destination);
+    return viewDestination(
+      this.#views,
+      slot === 0 ? this.#administration.destination(destination).row : slot,
+    );
+  }
+
+  /** Destinations of a service in list order, newest first. @throws {DirectorError} `ESRCH` */
+  destinationViews(service: number): DestinationView[] {
+    const { destinations } = this.#views;
+    return [...destinations.ofService(this.#administration.service(service))]
+      .map((handle) => viewDestination(this.#views, destinations.slotOf(handle)));
+  }
+
+  /** Entries of this thread, then the templates of all threads. */
+  *connections(): Generator<ConnectionView> {
+    const nowMs = Math.max(this.#traffic.lastMs, this.#timekeeping.lastMs);
+    for (const row of this.#views.table.rows()) yield viewConnection(this.#views, row, nowMs);
+    for (const row of this.#views.templates.rows()) yield viewTemplate(this.#views, row, nowMs);
+  }
+
+  /** Entries in this thread's table, ended ones included, templates not. */
+  get connectionCount(): number {
+    return this.#views.table.count;
+  }
+
+  /** Persistence templates of all threads. */
+  get templateCount(): number {
+    return this.#views.templates.count;
+  }
+
+  /** Sums over all services of all threads, those deleted since included. */
+  totals(): Counters {
+    return this.#views.statistics.total();
+  }
+
+  /** Segments not forwarded, by reason, of all threads. */
+  get drops(): DropCounters {
+    return this.#views.statistics.drops;
+  }
+
+  /** Number of changes so far; a worker that has seen it has seen them. */
+  get generation(): number {
+    return this.store.generation;
+  }
+
+  /**
+   * Frees the locks that a dead worker held and starts the schedulers of those services anew, for their cells may be
+   * half written. Its own connections are gone with its table.
+   *
+   * @returns handles of the services that were locked
+   */
+  breakLocks(workerIndex: number): number[] {
+    return this.#administration.breakLocks(workerIndex + 1);
+  }
+}

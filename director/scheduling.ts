@@ -1,0 +1,176 @@
+/**
+ * The decision for one new connection: by its persistence template, or by the scheduler.
+ *
+ * @module
+ */
+import type { Flow } from "../net/flow.ts";
+import type { Random } from "../net/random.ts";
+import { NO_DESTINATION, type Question } from "../schedulers/scheduler.ts";
+import type { BoundSchedulers } from "./bound_schedulers.ts";
+import type { StoredDestinationList } from "./destination_list.ts";
+import type { DestinationTable } from "./destinations.ts";
+import { DESTINATION, DESTINATION_WORDS, HEADER, SERVICE, SERVICE_FLAG, SERVICE_WORDS } from "./layout.ts";
+import type { Locks } from "./locks.ts";
+import type { Store } from "./store.ts";
+import { sysctlIndex } from "./sysctl.ts";
+import { TemplateKey, type TemplateTable } from "./templates.ts";
+import { DROP_REASON, type DropReason } from "./verdict.ts";
+
+const FTP_PORT = 21;
+const EXPIRE_QUIESCENT_TEMPLATE = sysctlIndex("expire_quiescent_template");
+const NOTHING_MASKED: readonly number[] = [];
+
+class ReusedQuestion implements Question {
+  flow: Flow;
+  flags = 0;
+  readonly inverse = false;
+
+  constructor(flow: Flow) {
+    this.flow = flow;
+  }
+}
+
+/** What a scheduling thread works with. */
+export interface SchedulingParts {
+  readonly store: Store;
+  readonly destinations: DestinationTable;
+  readonly templates: TemplateTable;
+  readonly schedulers: BoundSchedulers;
+  readonly list: StoredDestinationList;
+  readonly locks: Locks;
+  readonly random: Random;
+}
+
+/** Decides under the service's lock, and leaves the outcome in its fields: read them before deciding again. */
+export class Scheduling {
+  /** Row of the chosen destination. */
+  destination = 0;
+  /** Port at the destination. */
+  destinationPort = 0;
+  /** Row of the template that the connection hangs on (it is counted there already), 0 for none. */
+  template = 0;
+  readonly #parts: SchedulingParts;
+  readonly #services: Int32Array;
+  readonly #words: Int32Array;
+  readonly #key = new TemplateKey();
+  #question: ReusedQuestion | undefined;
+
+  constructor(parts: SchedulingParts) {
+    this.#parts = parts;
+    this.#services = parts.store.services;
+    this.#words = parts.store.destinations;
+  }
+
+  /**
+   * Chooses a destination for the flow.
+   *
+   * @param service row of the service
+   * @param byListener the service was given with the flow, not looked up: its listener has settled which port it is
+   * @param masked handles that look overloaded and whose templates do not count
+   * @returns `none`, or why there is no destination
+   */
+  choose(
+    flow: Flow,
+    service: number,
+    byListener: boolean,
+    nowMs: number,
+    masked: readonly number[] = NOTHING_MASKED,
+  ): DropReason {
+    const base = service * SERVICE_WORDS;
+    const port = this.#services[base + SERVICE.port] ?? 0;
+    const mark = this.#services[base + SERVICE.mark] ?? 0;
+    const ownPort = mark === 0 && (byListener || flow.virtualPort === port);
+    this.template = 0;
+    if (((this.#services[base + SERVICE.flags] ?? 0) & SERVICE_FLAG.persistent) !== 0) {
+      return this.#persist(flow, service, ownPort, nowMs, masked);
+    }
+    // Ports beside the service's own work for persistent services only.
+    if (mark === 0 && !ownPort) return DROP_REASON.noDestination;
+    if (!this.#pick(flow, service, nowMs, masked)) return DROP_REASON.noDestination;
+    const own = this.#words[this.destination * DESTINATION_WORDS + DESTINATION.port] ?? 0;
+    this.destinationPort = own === 0 ? flow.virtualPort : own;
+    return DROP_REASON.none;
+  }
+
+  #pick(flow: Flow, service: number, nowMs: number, masked: readonly number[]): boolean {
+    const { schedulers, list, random, destinations } = this.#parts;
+    const bound = schedulers.of(service);
+    if (bound === undefined) return false;
+    const question = this.#question ??= new ReusedQuestion(flow);
+    question.flow = flow;
+    question.flags = this.#services[service * SERVICE_WORDS + SERVICE.flags] ?? 0;
+    const handle = bound.scheduler.pick(question, list.use(service, masked), bound.cells, nowMs, random);
+    if (handle === NO_DESTINATION) return false;
+    this.destination = destinations.slotOf(handle);
+    return this.destination !== 0;
+  }
+
+  #persist(
+    flow: Flow,
+    service: number,
+    ownPort: boolean,
+    nowMs: number,
+    masked: readonly number[],
+  ): DropReason {
+    const { store, templates, locks } = this.#parts;
+    this.#fillKey(flow, service, ownPort);
+    locks.lock(store.header, HEADER.templateLock);
+    try {
+      let row = templates.find(this.#key, nowMs);
+      if (row !== 0 && !this.#isValid(row, masked)) {
+        templates.invalidate(row);
+        row = 0;
+      }
+      if (row === 0) {
+        if (!this.#pick(flow, service, nowMs, masked)) return DROP_REASON.noDestination;
+        const own = this.#words[this.destination * DESTINATION_WORDS + DESTINATION.port] ?? 0;
+        const templatePort = this.#key.virtualPort === 0 ? 0 : own;
+        row = templates.add(
+          this.#key,
+          this.destination,
+          templatePort,
+          store.serviceTimes[service] ?? 0,
+          nowMs,
+        );
+        if (row === 0) return DROP_REASON.tableFull;
+      }
+      templates.control(row, nowMs);
+      this.template = row;
+    } finally {
+      locks.unlock(store.header, HEADER.templateLock);
+    }
+    const own = this.#words[this.destination * DESTINATION_WORDS + DESTINATION.port] ?? 0;
+    this.destinationPort = ownPort && own !== 0 ? own : flow.virtualPort;
+    return DROP_REASON.none;
+  }
+
+  /** Takes over a template's destination if that still may get connections. */
+  #isValid(row: number, masked: readonly number[]): boolean {
+    const { store, destinations, templates } = this.#parts;
+    const handle = templates.destination(row);
+    const slot = destinations.slotOf(handle);
+    const base = slot * DESTINATION_WORDS;
+    if (slot === 0 || this.#words[base + DESTINATION.available] !== 1) return false;
+    if (store.header[EXPIRE_QUIESCENT_TEMPLATE] !== 0 && this.#words[base + DESTINATION.weight] === 0) {
+      return false;
+    }
+    if (masked.length > 0 && masked.includes(handle)) return false;
+    this.destination = slot;
+    return true;
+  }
+
+  #fillKey(flow: Flow, service: number, ownPort: boolean): void {
+    const base = service * SERVICE_WORDS;
+    const services = this.#services;
+    const key = this.#key;
+    const mark = services[base + SERVICE.mark] ?? 0;
+    const port = services[base + SERVICE.port] ?? 0;
+    key.family = flow.family;
+    for (let i = 0; i < 4; i++) {
+      key.client[i] = (flow.client[i] ?? 0) & (services[base + SERVICE.mask + i] ?? 0);
+      key.virtual[i] = mark !== 0 ? (i === 0 ? mark : 0) : flow.virtual[i] ?? 0;
+    }
+    key.protocol = mark !== 0 ? 0 : flow.protocol;
+    key.virtualPort = ownPort && port !== FTP_PORT ? port : 0;
+  }
+}
