@@ -282,10 +282,11 @@ export class Administration {
     const { store, locks } = this.#parts;
     locks.lock(store.header, HEADER.controlLock);
     try {
-      return run();
+      const outcome = run();
+      store.changed();
+      return outcome;
     } finally {
       locks.unlock(store.header, HEADER.controlLock);
-      store.changed();
     }
   }
 }

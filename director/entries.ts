@@ -11,9 +11,10 @@ import { DESTINATION, DESTINATION_WORDS, ENTRY_FLAG, HEADER } from "./layout.ts"
 import type { Locks } from "./locks.ts";
 import type { Store } from "./store.ts";
 import { sysctlIndex } from "./sysctl.ts";
+import { nextSctpState, SCTP_STATE } from "./sctp_states.ts";
 import { nextTcpState, TCP_ACTIVE, TCP_STATE, TCP_WAY } from "./tcp_states.ts";
 import type { TemplateTable } from "./templates.ts";
-import { NEW_ENTRY_TIMEOUT_MS, TCP_TIMEOUT, UDP_TIMEOUT } from "./timeouts.ts";
+import { NEW_ENTRY_TIMEOUT_MS, SCTP_TIMEOUT, TCP_TIMEOUT, UDP_TIMEOUT } from "./timeouts.ts";
 
 /** Why an entry ended. */
 export type EndCause =
@@ -99,8 +100,12 @@ export class Entries {
   /** One packet: the next state, its counting and its timeout. The timer is restarted with it. */
   move(row: number, output: boolean, flags: number, nowMs: number): void {
     const base = row * ENTRY_WORDS;
-    const isTcp = ((this.#words[base + ENTRY.kind] ?? 0) & 0xff) === PROTOCOL.tcp;
-    const timeoutMs = isTcp ? this.#moveTcp(row, base, output, flags) : this.#moveUdp(base, output);
+    const protocol = (this.#words[base + ENTRY.kind] ?? 0) & 0xff;
+    const timeoutMs = protocol === PROTOCOL.tcp
+      ? this.#moveTcp(row, base, output, flags)
+      : protocol === PROTOCOL.udp
+      ? this.#moveUdp(base, output)
+      : this.#moveSctp(row, base, output, flags);
     this.#times[row * ENTRY_TIMES + ENTRY_TIME.timeoutMs] = timeoutMs;
     this.#table.wheel.set(row, nowMs + timeoutMs, nowMs);
   }
@@ -175,28 +180,42 @@ export class Entries {
   }
 
   #moveTcp(row: number, base: number, output: boolean, flags: number): number {
-    const words = this.#words;
-    let way: number = output ? TCP_WAY.output : TCP_WAY.input;
-    const entryFlags = words[base + ENTRY.flags] ?? 0;
-    if ((entryFlags & ENTRY_FLAG.noOutput) !== 0) {
-      // DR and TUN: answers pass by the director, until one is seen after all.
-      if (output) words[base + ENTRY.flags] = entryFlags & ~ENTRY_FLAG.noOutput;
-      else way = TCP_WAY.inputOnly;
+    const state = this.#words[base + ENTRY.state] ?? 0;
+    const secure = (this.#header[SECURE_TCP] ?? 0) >= SECURE_FROM;
+    const next = nextTcpState(state, this.#way(base, output), flags, secure);
+    if (next !== state) {
+      this.#enter(base, next, TCP_ACTIVE[next] === 1, next === TCP_STATE.established);
+      this.#table.setEnded(row, next === TCP_STATE.timeWait || next === TCP_STATE.close);
     }
-    const state = words[base + ENTRY.state] ?? 0;
-    const next = nextTcpState(state, way, flags, (this.#header[SECURE_TCP] ?? 0) >= SECURE_FROM);
-    if (next !== state) this.#enterTcp(row, base, next);
     return this.#timeouts[TCP_TIMEOUT + next] ?? 0;
   }
 
-  #enterTcp(row: number, base: number, state: number): void {
+  #moveSctp(row: number, base: number, output: boolean, event: number): number {
+    const state = this.#words[base + ENTRY.state] ?? 0;
+    const next = nextSctpState(state, this.#way(base, output), event);
+    if (next !== state) {
+      this.#enter(base, next, next === SCTP_STATE.established, next === SCTP_STATE.established);
+      this.#table.setEnded(row, next === SCTP_STATE.closed);
+    }
+    return this.#timeouts[SCTP_TIMEOUT + next] ?? 0;
+  }
+
+  /** DR and TUN: answers pass by the director, until one is seen after all. */
+  #way(base: number, output: boolean): number {
+    const flags = this.#words[base + ENTRY.flags] ?? 0;
+    if (output) {
+      this.#words[base + ENTRY.flags] = flags & ~ENTRY_FLAG.noOutput;
+      return TCP_WAY.output;
+    }
+    return (flags & ENTRY_FLAG.noOutput) === 0 ? TCP_WAY.input : TCP_WAY.inputOnly;
+  }
+
+  #enter(base: number, state: number, isActive: boolean, isEstablished: boolean): void {
     const words = this.#words;
     words[base + ENTRY.state] = state;
-    const isActive = TCP_ACTIVE[state] === 1;
     const wasActive = ((words[base + ENTRY.flags] ?? 0) & ENTRY_FLAG.inactive) === 0;
     if (isActive !== wasActive) this.#activate(base, isActive);
-    if (state === TCP_STATE.established) this.#assure(base);
-    this.#table.setEnded(row, state === TCP_STATE.timeWait || state === TCP_STATE.close);
+    if (isEstablished) this.#assure(base);
   }
 
   /** UDP has one state; an answer assures the template. */

@@ -117,12 +117,18 @@ export class Scheduling {
     locks.lock(store.header, HEADER.templateLock);
     try {
       let row = templates.find(this.#key, nowMs);
-      if (row !== 0 && !this.#isValid(row, masked)) {
+      let failed = 0;
+      if (row !== 0 && masked.length > 0 && masked.includes(templates.destination(row))) {
+        // A client leaves a destination that did not answer only for one that there is.
+        failed = row;
+        row = 0;
+      } else if (row !== 0 && !this.#isValid(row)) {
         templates.invalidate(row);
         row = 0;
       }
       if (row === 0) {
         if (!this.#pick(flow, service, nowMs, masked)) return DROP_REASON.noDestination;
+        if (failed !== 0) templates.invalidate(failed);
         const own = this.#words[this.destination * DESTINATION_WORDS + DESTINATION.port] ?? 0;
         const templatePort = this.#key.virtualPort === 0 ? 0 : own;
         row = templates.add(
@@ -145,16 +151,14 @@ export class Scheduling {
   }
 
   /** Takes over a template's destination if that still may get connections. */
-  #isValid(row: number, masked: readonly number[]): boolean {
+  #isValid(row: number): boolean {
     const { store, destinations, templates } = this.#parts;
-    const handle = templates.destination(row);
-    const slot = destinations.slotOf(handle);
+    const slot = destinations.slotOf(templates.destination(row));
     const base = slot * DESTINATION_WORDS;
     if (slot === 0 || this.#words[base + DESTINATION.available] !== 1) return false;
     if (store.header[EXPIRE_QUIESCENT_TEMPLATE] !== 0 && this.#words[base + DESTINATION.weight] === 0) {
       return false;
     }
-    if (masked.length > 0 && masked.includes(handle)) return false;
     this.destination = slot;
     return true;
   }

@@ -5,6 +5,7 @@
  */
 import { DirectorError } from "../errors.ts";
 import { HEADER_TIME } from "./layout.ts";
+import { SCTP_TIMEOUTS_MS } from "./sctp_states.ts";
 import { TCP_STATE, TCP_STATES, TCP_TIMEOUTS_MS } from "./tcp_states.ts";
 
 /** The three time-outs that `ipvsadm --set` changes. */
@@ -25,6 +26,7 @@ export const EXTENSION_MS = 60_000;
 /** Places in the store. */
 export const TCP_TIMEOUT = HEADER_TIME.timeouts;
 export const UDP_TIMEOUT = TCP_TIMEOUT + TCP_STATES.length;
+export const SCTP_TIMEOUT = UDP_TIMEOUT + 1;
 
 /** The kernel takes seconds up to INT_MAX / HZ, HZ being 250. */
 const LONGEST_MS = Math.floor((2 ** 31 - 1) / 250) * 1_000;
@@ -33,6 +35,7 @@ const LONGEST_MS = Math.floor((2 ** 31 - 1) / 250) * 1_000;
 export function resetTimeouts(times: Float64Array): void {
   times.set(TCP_TIMEOUTS_MS, TCP_TIMEOUT);
   times[UDP_TIMEOUT] = 300_000;
+  times.set(SCTP_TIMEOUTS_MS, SCTP_TIMEOUT);
 }
 
 export function readTimeouts(times: Float64Array): Timeouts {

@@ -49,8 +49,12 @@ export class TimerWheel {
   set(row: number, expiresMs: number, nowMs: number): void {
     if (this.#state[this.#tickIndex] === 0) this.tickAt(nowMs);
     const { words, stride, bucket, times, timeStride } = this.#rows;
-    times[row * timeStride + this.#rows.expiresMs] = expiresMs;
+    const time = row * timeStride + this.#rows.expiresMs;
+    const before = times[time] ?? 0;
+    times[time] = expiresMs;
     const current = words[row * stride + bucket] ?? 0;
+    // The common case: a later end needs no other bucket.
+    if (current !== 0 && expiresMs >= before) return;
     const wanted = this.#tickFor(expiresMs);
     if (current !== 0) {
       const done = (this.#state[this.#tickIndex] ?? 1) - 1;

@@ -26,6 +26,7 @@ import {
 } from "./layout.ts";
 import type { Locks } from "./locks.ts";
 import type { Scheduling } from "./scheduling.ts";
+import { SCTP_EVENT, SCTP_STATE } from "./sctp_states.ts";
 import type { ServiceTable } from "./services.ts";
 import type { Statistics } from "./statistics.ts";
 import type { Store } from "./store.ts";
@@ -36,6 +37,7 @@ import { ACTION, type Action, DROP_REASON, type DropReason, Verdict } from "./ve
 
 const CONN_REUSE_MODE = sysctlIndex("conn_reuse_mode");
 const EXPIRE_NODEST_CONN = sysctlIndex("expire_nodest_conn");
+const SLOPPY_SCTP = sysctlIndex("sloppy_sctp");
 const SLOPPY_TCP = sysctlIndex("sloppy_tcp");
 const FTP_PORT = 21;
 const FTP_DATA_PORT = 20;
@@ -62,6 +64,7 @@ export class Traffic {
   readonly #parts: TrafficParts;
   readonly #table: ConnectionTable;
   readonly #entries: Entries;
+  readonly #statistics: Statistics;
   readonly #words: Int32Array;
   readonly #services: Int32Array;
   readonly #destinations: Int32Array;
@@ -72,6 +75,7 @@ export class Traffic {
     this.#parts = parts;
     this.#table = parts.table;
     this.#entries = parts.entries;
+    this.#statistics = parts.statistics;
     this.#words = parts.table.words;
     this.#services = parts.store.services;
     this.#destinations = parts.store.destinations;
@@ -107,7 +111,7 @@ export class Traffic {
   reschedule(flow: Flow, failed: readonly number[], nowMs: number): Verdict {
     const row = this.#lookup(flow, false, nowMs);
     if (row === 0) return this.#refuse(flow, ACTION.drop, DROP_REASON.notNew, NO_SERVICE);
-    const { services, locks, scheduling, statistics, templates } = this.#parts;
+    const { services, locks, scheduling, statistics } = this.#parts;
     const base = row * ENTRY_WORDS;
     const first = this.#destinationSlot(row) * DESTINATION_WORDS;
     const handle = flow.service !== NO_SERVICE
@@ -126,7 +130,6 @@ export class Traffic {
     } finally {
       locks.unlock(this.#services, lock);
     }
-    void templates;
     // Only the destination counts it: for service and total it is the same connection as before.
     statistics.connection(0, scheduling.destination);
     return this.#forward(flow, handle, this.#words[base + ENTRY.destination] ?? 0, row, false);
@@ -164,9 +167,9 @@ export class Traffic {
     const from = slot * DESTINATION_WORDS;
     const service = this.#destinations[from + DESTINATION.service] ?? 0;
     if (this.#destinations[from + DESTINATION.available] === 1) {
-      const { statistics, services } = this.#parts;
-      if (output) statistics.output(services.slotOf(service), slot, flow.packets, bytes);
-      else statistics.input(services.slotOf(service), slot, flow.packets, bytes);
+      const serviceSlot = this.#parts.services.slotOf(service);
+      if (output) this.#statistics.output(serviceSlot, slot, flow.packets, bytes);
+      else this.#statistics.input(serviceSlot, slot, flow.packets, bytes);
     }
     this.#entries.move(row, output, flags, nowMs);
     if (!output) this.#words[base + ENTRY.inPackets] = (this.#words[base + ENTRY.inPackets] ?? 0) + 1;
@@ -176,12 +179,11 @@ export class Traffic {
   /** Perhaps a new connection. */
   #open(flow: Flow, flags: number, bytes: number, nowMs: number): Verdict {
     const { protocol } = flow;
-    if (protocol === PROTOCOL.tcp) {
-      const mayOpen = (flags & TCP_FLAG.rst) === 0 &&
-        ((flags & TCP_FLAG.syn) !== 0 || this.#header[SLOPPY_TCP] !== 0);
-      if (!mayOpen) return this.#refuse(flow, ACTION.accept, DROP_REASON.notNew, NO_SERVICE);
-    } else if (protocol !== PROTOCOL.udp) {
+    if (protocol !== PROTOCOL.tcp && protocol !== PROTOCOL.udp && protocol !== PROTOCOL.sctp) {
       return this.#refuse(flow, ACTION.accept, DROP_REASON.noService, NO_SERVICE);
+    }
+    if (!this.#mayOpen(protocol, flags)) {
+      return this.#refuse(flow, ACTION.accept, DROP_REASON.notNew, NO_SERVICE);
     }
     const { services, locks } = this.#parts;
     const byListener = flow.service !== NO_SERVICE;
@@ -203,6 +205,15 @@ export class Traffic {
     } finally {
       locks.unlock(this.#services, lock);
     }
+  }
+
+  /** Whether a segment without an entry may make one. SYN+ACK may: active FTP begins so. */
+  #mayOpen(protocol: number, flags: number): boolean {
+    if (protocol === PROTOCOL.udp) return true;
+    if (protocol === PROTOCOL.sctp) {
+      return flags === SCTP_EVENT.init || (this.#header[SLOPPY_SCTP] !== 0 && flags !== SCTP_EVENT.abort);
+    }
+    return (flags & TCP_FLAG.rst) === 0 && ((flags & TCP_FLAG.syn) !== 0 || this.#header[SLOPPY_TCP] !== 0);
   }
 
   /** Asks for a destination and makes the entry; under the service's lock. */
@@ -260,7 +271,10 @@ export class Traffic {
 
   /** A SYN that ends the entry's connection and begins another one. */
   #isReused(row: number, protocol: number, flags: number): boolean {
-    if (protocol !== PROTOCOL.tcp || (flags & TCP_FLAG.syn) === 0) return false;
+    const isFirst = protocol === PROTOCOL.tcp
+      ? (flags & TCP_FLAG.syn) !== 0
+      : protocol === PROTOCOL.sctp && flags === SCTP_EVENT.init;
+    if (!isFirst) return false;
     const base = row * ENTRY_WORDS;
     if (this.#header[EXPIRE_NODEST_CONN] !== 0) {
       if (this.#destinations[this.#destinationSlot(row) * DESTINATION_WORDS + DESTINATION.weight] === 0) {
@@ -270,6 +284,7 @@ export class Traffic {
     const mode = this.#header[CONN_REUSE_MODE] ?? 0;
     if (mode === 0 || this.#words[base + ENTRY.template] !== 0) return false;
     const state = this.#words[base + ENTRY.state];
+    if (protocol === PROTOCOL.sctp) return state === SCTP_STATE.closed;
     if (state === TCP_STATE.timeWait || state === TCP_STATE.close) return true;
     return (mode & REUSE_FIN_WAIT) !== 0 && state === TCP_STATE.finWait &&
       ((this.#words[base + ENTRY.flags] ?? 0) & ENTRY_FLAG.noOutput) !== 0;

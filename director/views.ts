@@ -23,6 +23,7 @@ import {
 } from "./layout.ts";
 import type { MethodName, ServiceKey } from "./specs.ts";
 import type { Counters, Statistics } from "./statistics.ts";
+import { SCTP_STATES } from "./sctp_states.ts";
 import type { Store } from "./store.ts";
 import { TCP_STATES } from "./tcp_states.ts";
 import type { TemplateTable } from "./templates.ts";
@@ -169,7 +170,7 @@ export function viewConnection(parts: ViewParts, row: number, nowMs: number): Co
     },
     destination: destinationEndpoint(parts, word(ENTRY.destination), word(ENTRY.destinationPort)),
     destinationHandle: word(ENTRY.destination),
-    state: protocol === PROTOCOL.tcp ? TCP_STATES[word(ENTRY.state)] ?? "NONE" : "UDP",
+    state: stateName(protocol, word(ENTRY.state)),
     expiresMs: Math.max(0, expiresMs - nowMs),
     flags: word(ENTRY.flags),
     controls: 0,
@@ -206,6 +207,11 @@ function destinationEndpoint(parts: ViewParts, handle: number, port: number): En
     address: address(familyOf(words[base + DESTINATION.family] ?? 4), words, base + DESTINATION.address),
     port,
   };
+}
+
+function stateName(protocol: number, state: number): string {
+  if (protocol === PROTOCOL.udp) return "UDP";
+  return (protocol === PROTOCOL.tcp ? TCP_STATES : SCTP_STATES)[state] ?? "NONE";
 }
 
 function methodName(flags: number): MethodName {
