@@ -1,0 +1,108 @@
+/**
+ * Replays every recording below a folder and adds up how many came out as the kernel had it.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { findScheduler } from "../../schedulers/registry.ts";
+import { parseCommand } from "./ipvsadm_arguments.ts";
+import { parseRecording, type SchedulerRecording } from "./recording.ts";
+import { type Outcome, replayScheduler } from "./scheduler_replay.ts";
+import { replayStates } from "./state_replay.ts";
+import type { WorldOptions } from "./world.ts";
+
+/** The recordings of one scheduler, or of one set of packet sequences. */
+export interface Tally {
+  readonly name: string;
+  equal: number;
+  total: number;
+  /** Events or packets that were compared. */
+  steps: number;
+  firstDifference?: string;
+}
+
+/** Group of what cannot be replayed. */
+const UNREADABLE = "unreadable";
+
+/** Replays all files below `directory`. */
+export async function replayAll(directory: string, options: WorldOptions = {}): Promise<Tally[]> {
+  const tallies = new Map<string, Tally>();
+  for (const path of await filesBelow(directory)) {
+    for (const [name, outcome] of await replayFile(path, options)) count(tallies, name, outcome);
+  }
+  return [...tallies.values()].sort((a, b) => a.name < b.name ? -1 : 1);
+}
+
+/** Names of all schedulers that a recording uses, the one it starts with first. */
+export function schedulersOf(recording: SchedulerRecording): string[] {
+  const { setup, scheduler } = recording.scenario;
+  const commands = [
+    ...setup.flatMap((step) => "ipvsadm" in step ? [step.ipvsadm] : []),
+    ...recording.events.flatMap((event) => event.ev === "admin" ? [event.args] : []),
+  ].map(parseCommand);
+  return [
+    ...new Set([
+      scheduler,
+      ...commands.flatMap((it) => "spec" in it && "scheduler" in it.spec ? [it.spec.scheduler] : []),
+    ]),
+  ];
+}
+
+async function replayFile(path: string, options: WorldOptions): Promise<[name: string, outcome: Outcome][]> {
+  let recording;
+  try {
+    recording = parseRecording(path, await Deno.readTextFile(path));
+  } catch (error) {
+    // Whatever keeps a file from being read: its content, a permission, a link that leads nowhere.
+    return [[UNREADABLE, { steps: 0, difference: messageOf(path, error) }]];
+  }
+  if (recording.kind === "scheduler") {
+    const { scheduler } = recording.scenario;
+    return [[scheduler, guarded(path, () => replayRecording(recording, options))]];
+  }
+  return recording.sequences.map((sequence) => {
+    const place = `${path}:${sequence.line}`;
+    return [sequence.set, guarded(place, () => replayStates(path, sequence, options))];
+  });
+}
+
+/** A replay that breaks is a difference, and no reason to skip the other recordings. */
+function guarded(place: string, replay: () => Outcome): Outcome {
+  try {
+    return replay();
+  } catch (error) {
+    return { steps: 0, difference: messageOf(place, error) };
+  }
+}
+
+function messageOf(place: string, error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.includes(place) ? message : `${place}: ${message}`;
+}
+
+function replayRecording(recording: SchedulerRecording, options: WorldOptions): Outcome {
+  const missing = schedulersOf(recording).filter((name) => findScheduler(name) === undefined);
+  if (missing.length === 0) return replayScheduler(recording, options);
+  return { steps: 0, difference: `${recording.path}:1: not implemented: ${missing.join(", ")}` };
+}
+
+function count(tallies: Map<string, Tally>, name: string, { steps, difference }: Outcome): void {
+  const tally = tallies.get(name) ?? { name, equal: 0, total: 0, steps: 0 };
+  tallies.set(name, tally);
+  tally.total++;
+  tally.steps += steps;
+  if (difference === undefined) tally.equal++;
+  else tally.firstDifference ??= difference;
+}
+
+/** Paths of all files, sorted; `path` itself when it is a file. */
+async function filesBelow(path: string): Promise<string[]> {
+  if (!(await Deno.stat(path)).isDirectory) return [path];
+  const paths: string[] = [];
+  for await (const entry of Deno.readDir(path)) {
+    const below = join(path, entry.name);
+    if (entry.isDirectory) paths.push(...await filesBelow(below));
+    else paths.push(below);
+  }
+  return paths.sort();
+}

@@ -1,0 +1,195 @@
+/**
+ * Replays a traffic script through a director on a clock of its own and compares every step with the kernel's.
+ *
+ * @module
+ */
+import { Conversation } from "./conversation.ts";
+import { compareCounters, tooActive } from "./counters.ts";
+import type {
+  ConnectionEvent,
+  Counters,
+  FlowEvent,
+  RecordedEnd,
+  RecordedEvent,
+  SchedulerRecording,
+} from "./recording.ts";
+import { parseCommand } from "./ipvsadm_arguments.ts";
+import { Stall } from "./stall.ts";
+import { World, type WorldOptions } from "./world.ts";
+
+/** SYN repetitions, milliseconds after the first: TCP_TIMEOUT_INIT of 1 s, doubled each time. */
+const SYN_REPEATS_MS = [1_000, 3_000, 7_000, 15_000, 31_000, 63_000];
+
+/** What came of a replay. */
+export interface Outcome {
+  /** Events compared. */
+  readonly steps: number;
+  /** The first difference with the place in the file; undefined when all is equal. */
+  readonly difference?: string;
+}
+
+/** Replays one recording. */
+export function replayScheduler(recording: SchedulerRecording, options: WorldOptions = {}): Outcome {
+  const { path, events, end } = recording;
+  const replay = new Replay(recording, new World(options));
+  const setUp = replay.setUp();
+  if (setUp !== undefined) return { steps: 0, difference: `${path}:1: ${setUp}` };
+  for (const [index, event] of events.entries()) {
+    const untilS = events[index + 1]?.t ?? end.t;
+    const difference = replay.step(event, untilS);
+    if (difference === undefined) continue;
+    return {
+      steps: index,
+      difference: `${path}:${event.line}: event ${event.i} (${event.ev}): ${difference}`,
+    };
+  }
+  const difference = replay.end(end);
+  if (difference !== undefined) {
+    return { steps: events.length, difference: `${path}:${end.line}: end: ${difference}` };
+  }
+  return { steps: events.length };
+}
+
+class Replay {
+  readonly #recording: SchedulerRecording;
+  readonly #world: World;
+  readonly #conversations = new Map<number, Conversation>();
+  #stalls: Stall[] = [];
+
+  constructor(recording: SchedulerRecording, world: World) {
+    this.#recording = recording;
+    this.#world = world;
+  }
+
+  setUp(): string | undefined {
+    const { setup, kernel_order } = this.#recording.scenario;
+    for (const step of setup) {
+      if ("cmd" in step) {
+        this.#world.addMarkRule(step.cmd);
+        continue;
+      }
+      const code = this.#world.apply(parseCommand(step.ipvsadm));
+      if (code !== step.rc) return `${step.ipvsadm.join(" ")}: kernel answers ${step.rc}, lvsd ${code}`;
+    }
+    const order = Object.fromEntries(
+      Object.entries(this.#world.counters()).map((
+        [service, rows],
+      ) => [service, rows.map(([server]) => server)]),
+    );
+    return Object.entries(kernel_order).map(([service, servers]) =>
+      order[service]?.join() === servers.join()
+        ? undefined
+        : `${service}: kernel lists ${servers.join(", ")}, lvsd ${order[service]?.join(", ")}`
+    ).find((it) => it !== undefined);
+  }
+
+  step(event: RecordedEvent, untilS: number): string | undefined {
+    this.#world.advanceTo(event.t);
+    return this.#compare(event.before, event.t) ?? this.#perform(event, untilS);
+  }
+
+  end(end: RecordedEnd): string | undefined {
+    this.#world.advanceTo(end.t);
+    const difference = this.#compare(end.counters, end.t);
+    if (difference !== undefined || end.conns === undefined) return difference;
+    const [kernel, ours] = [new Set(end.conns), new Set(this.#world.connections())];
+    const missing = [...kernel.difference(ours)];
+    const surplus = [...ours.difference(kernel)];
+    if (missing.length + surplus.length === 0) return undefined;
+    return `connections only in the kernel: ${missing.join("; ")}, only in lvsd: ${surplus.join("; ")}`;
+  }
+
+  #perform(event: RecordedEvent, untilS: number): string | undefined {
+    switch (event.ev) {
+      case "open":
+      case "udp":
+      case "syn":
+        return this.#open(event, untilS);
+      case "admin": {
+        const code = this.#world.apply(parseCommand(event.args));
+        if (code !== event.rc) return `kernel answers ${event.rc}, lvsd ${code}`;
+        // Read back some time before the next event.
+        return this.#compare(event.after, untilS);
+      }
+      case "sysctl":
+        return this.#world.setSysctl(event.name, event.value);
+      case "wait":
+        return undefined;
+      default:
+        return this.#exchange(event, untilS);
+    }
+  }
+
+  #open(event: FlowEvent, untilS: number): string | undefined {
+    const conversation = new Conversation(this.#world.flow(event), this.#world.send);
+    this.#conversations.set(event.id, conversation);
+    const result = event.ev === "syn" ? conversation.halfOpen() : conversation.open();
+    if (event.ev === "syn" && result === "ok") {
+      for (const afterMs of SYN_REPEATS_MS) this.#world.after(afterMs, () => conversation.halfOpen());
+    }
+    return this.#compareOutcome(event, conversation, result, untilS);
+  }
+
+  #exchange(event: ConnectionEvent, untilS: number): string | undefined {
+    const conversation = this.#conversations.get(event.id);
+    if (conversation === undefined) return `no conversation has the id ${event.id}`;
+    const wasStalled = conversation.isStalled;
+    let result = conversation.exchange(event.ev);
+    if (!wasStalled && conversation.isStalled) this.#stalls.push(new Stall(conversation, this.#world));
+    // Only a repetition can free a stalled connection, and only when one may come within the event.
+    const isFreed = wasStalled && event.result === "ok" && event.ev === "data" &&
+      this.#stalls.some((it) =>
+        it.conversation === conversation && it.isPossibleBy(this.#world.timeOf(untilS))
+      );
+    if (isFreed && conversation.repeat()) {
+      conversation.read();
+      result = "ok";
+    }
+    return this.#compareOutcome(event, conversation, result, untilS);
+  }
+
+  #compareOutcome(
+    event: FlowEvent | ConnectionEvent,
+    conversation: Conversation,
+    result: string,
+    untilS: number,
+  ): string | undefined {
+    if (result !== event.result) return `client sees ${event.result}, with lvsd ${result}`;
+    if (event.dest !== undefined) {
+      const { dest, server } = this.#world.chosen(conversation);
+      if (dest !== event.dest) return `kernel chose ${event.dest}, lvsd ${dest}`;
+      if (server !== event.server) return `kernel sent to ${event.server}, lvsd to ${server}`;
+    }
+    if (event.result === "no-such-conn") return undefined;
+    const entry = this.#world.entryOf(conversation.flow);
+    if ((event.state ?? undefined) !== entry?.state) {
+      return `kernel's entry is in ${event.state ?? "no state"}, lvsd's in ${entry?.state ?? "no state"}`;
+    }
+    if (event.expires === undefined || entry === undefined) return undefined;
+    // Read at an unknown time before the next event, in whole seconds.
+    const longest = entry.remainingMs / 1_000;
+    const shortest = longest - (untilS - event.t) - 1;
+    return event.expires >= shortest && event.expires <= longest
+      ? undefined
+      : `kernel's entry has ${event.expires} s left, lvsd's ${longest.toFixed(3)} s`;
+  }
+
+  /** Compares counters; a repetition that may have been on the wire by then is tried when they differ. */
+  #compare(expected: Counters, atS: number): string | undefined {
+    const atMs = this.#world.timeOf(atS);
+    for (;;) {
+      const actual = this.#world.counters();
+      const difference = compareCounters(expected, actual);
+      if (difference === undefined) break;
+      const wanted = tooActive(expected, actual);
+      const stall = this.#stalls.find((it) =>
+        it.isPossibleBy(atMs) && this.#world.isReachable(it.conversation) &&
+        wanted.has(this.#world.rowOf(it.conversation))
+      );
+      if (stall === undefined || !stall.conversation.repeat()) return difference;
+    }
+    for (const stall of this.#stalls) stall.passOver();
+    this.#stalls = this.#stalls.filter((it) => it.conversation.isStalled);
+    return undefined;
+  }
+}
