@@ -10,64 +10,85 @@ import { slotMask, SlotPool } from "./slots.ts";
 import type { Store } from "./store.ts";
 import { TimerWheel, WHEEL_BUCKETS } from "./timer_wheel.ts";
 
-/** Words of the table's own state. */
-const STATE = { pool: 0, firstEnded: 2, lastEnded: 3 } as const;
+/** Words of the table's own state; the pool takes two. The wheel's tick is the float at `tick`. */
+const STATE = { pool: 0, firstEnded: 2, lastEnded: 3, count: 4, capacity: 5, seed: 6, tick: 4 } as const;
+const STATE_WORDS = 16;
 
 /**
- * A chained hash table of fixed capacity. As in the kernel the hash covers the client's side only, so that an answer,
- * which knows the client but not the virtual address, is found in the same chain. Newest first in each chain.
+ * A chained hash table of fixed capacity, in one buffer. As in the kernel the hash covers the client's side only, so
+ * that an answer, which knows the client but not the virtual address, is found in the same chain. Newest first.
  */
 export class ConnectionTable {
+  readonly buffer: ArrayBufferLike;
   readonly words: Int32Array;
   readonly times: Float64Array;
   readonly wheel: TimerWheel;
   readonly capacity: number;
   readonly #store: Store;
   readonly #chains: Int32Array;
-  readonly #state = new Int32Array(8);
+  readonly #state: Int32Array;
   readonly #pool: SlotPool;
   readonly #mask: number;
   readonly #seed: number;
   readonly #destinationMask: number;
-  #count = 0;
 
-  /** @param seed secret of the hash, so that a stranger cannot fill one chain */
-  constructor(store: Store, capacity: number, seed: number) {
+  private constructor(store: Store, buffer: ArrayBufferLike) {
     this.#store = store;
-    this.#seed = seed;
-    this.capacity = capacity;
+    this.buffer = buffer;
+    this.#state = new Int32Array(buffer, 0, STATE_WORDS);
+    this.capacity = this.#state[STATE.capacity] ?? 0;
+    this.#seed = this.#state[STATE.seed] ?? 0;
+    const at = sections(this.capacity);
+    this.words = new Int32Array(buffer, at.entries, (this.capacity + 1) * ENTRY_WORDS);
+    this.times = new Float64Array(buffer, at.entries, (this.capacity + 1) * ENTRY_TIMES);
+    this.#chains = new Int32Array(buffer, at.chains, hashChains(this.capacity));
     this.#destinationMask = slotMask(store.capacities.destinations);
-    this.words = new Int32Array((capacity + 1) * ENTRY_WORDS);
-    this.times = new Float64Array(this.words.buffer);
-    this.#chains = new Int32Array(hashChains(capacity));
-    this.#mask = slotMask(capacity);
+    this.#mask = slotMask(this.capacity);
+    const { words, times, capacity } = this;
+    const stride = ENTRY_WORDS;
     this.#pool = new SlotPool(this.#state, STATE.pool, {
-      words: this.words,
-      stride: ENTRY_WORDS,
+      words,
+      stride,
       capacity,
       handle: ENTRY.handle,
       link: ENTRY.slotLink,
     });
-    this.wheel = new TimerWheel(
-      new Int32Array(WHEEL_BUCKETS),
-      {
-        words: this.words,
-        stride: ENTRY_WORDS,
-        next: ENTRY.wheelNext,
-        previous: ENTRY.wheelPrevious,
-        bucket: ENTRY.wheelBucket,
-        times: this.times,
-        timeStride: ENTRY_TIMES,
-        expiresMs: ENTRY_TIME.expiresMs,
-      },
-      new Float64Array(1),
-      0,
-    );
+    const rows = {
+      words,
+      stride,
+      next: ENTRY.wheelNext,
+      previous: ENTRY.wheelPrevious,
+      bucket: ENTRY.wheelBucket,
+      times,
+      timeStride: ENTRY_TIMES,
+      expiresMs: ENTRY_TIME.expiresMs,
+    };
+    const heads = new Int32Array(buffer, at.wheel, WHEEL_BUCKETS);
+    this.wheel = new TimerWheel(heads, rows, new Float64Array(buffer, 0, STATE_WORDS / 2), STATE.tick);
+  }
+
+  /**
+   * An empty table; in shared memory if the store is, so that another thread can list it, or clean up after a dead one.
+   *
+   * @param seed secret of the hash, so that a stranger cannot fill one chain
+   */
+  static create(store: Store, capacity: number, seed: number): ConnectionTable {
+    const bytes = sections(capacity).end;
+    const buffer = store.shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes);
+    const state = new Int32Array(buffer, 0, STATE_WORDS);
+    state[STATE.capacity] = capacity;
+    state[STATE.seed] = seed;
+    return new ConnectionTable(store, buffer);
+  }
+
+  /** The table that another thread made. Only one thread at a time may change it. */
+  static attach(store: Store, buffer: ArrayBufferLike): ConnectionTable {
+    return new ConnectionTable(store, buffer);
   }
 
   /** Entries in use. */
   get count(): number {
-    return this.#count;
+    return this.#state[STATE.count] ?? 0;
   }
 
   /** Row of a handle when it still belongs to the flow, else 0. */
@@ -110,7 +131,7 @@ export class ConnectionTable {
     words[base + ENTRY.hashLink] = this.#chains[chain] ?? 0;
     words[base + ENTRY.hashed] = 1;
     this.#chains[chain] = row;
-    this.#count++;
+    this.#state[STATE.count] = this.count + 1;
     return row;
   }
 
@@ -143,7 +164,7 @@ export class ConnectionTable {
     this.wheel.stop(row);
     this.setEnded(row, false);
     this.#pool.give(row);
-    this.#count--;
+    this.#state[STATE.count] = this.count - 1;
   }
 
   /** Notes that an entry ended (TIME_WAIT, CLOSE), or lives again. */
@@ -242,6 +263,15 @@ export class ConnectionTable {
     hash = Math.imul(hash, 0xc2b2ae35);
     return (hash ^ (hash >>> 16)) & (this.#chains.length - 1);
   }
+}
+
+/** Byte offsets of the parts of a table. */
+function sections(capacity: number): { chains: number; wheel: number; entries: number; end: number } {
+  const chains = STATE_WORDS * 4;
+  const wheel = chains + hashChains(capacity) * 4;
+  const rowBytes = ENTRY_WORDS * 4;
+  const entries = Math.ceil((wheel + WHEEL_BUCKETS * 4) / rowBytes) * rowBytes;
+  return { chains, wheel, entries, end: entries + (capacity + 1) * rowBytes };
 }
 
 function sameAddress(words: Int32Array, index: number, address: Uint32Array): boolean {

@@ -8,15 +8,18 @@ import { formatAddress } from "../net/address.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { Direction, Flow } from "../net/flow.ts";
 import type { Random } from "../net/random.ts";
-import { Administration } from "./administration.ts";
 import { BoundSchedulers, type FindScheduler } from "./bound_schedulers.ts";
+import { Changes } from "./changes.ts";
 import { ConnectionTable } from "./connections.ts";
+import { DestinationChanges } from "./destination_changes.ts";
 import { StoredDestinationList } from "./destination_list.ts";
 import { DestinationTable } from "./destinations.ts";
 import { Entries, type OnExpire } from "./entries.ts";
 import { DESTINATION, DESTINATION_WORDS } from "./layout.ts";
 import { Locks } from "./locks.ts";
+import { Recovery } from "./recovery.ts";
 import { Scheduling } from "./scheduling.ts";
+import { ServiceChanges } from "./service_changes.ts";
 import { ServiceTable } from "./services.ts";
 import type { DestinationSpec, ServiceKey, ServiceSpec } from "./specs.ts";
 import { type Counters, type DropCounters, Statistics } from "./statistics.ts";
@@ -48,7 +51,7 @@ export interface DirectorOptions {
   readonly workerIndex?: number;
   /** Entries of this thread's connection table. */
   readonly connectionEntries?: number;
-  /** An entry ended by itself; its sockets, if any, have to go. */
+  /** An entry ended by itself; its sockets, if any, have to go. Do not open connections from inside: a lock may be held. */
   readonly onExpire?: OnExpire;
   /** A segment was not forwarded; `flow` and `verdict` are the director's own, copy what is kept. */
   readonly onDrop?: (flow: Flow, verdict: Verdict) => void;
@@ -98,7 +101,10 @@ export class Director implements TrafficEntrance {
   readonly store: Store;
   /** The switches of `net.ipv4.vs.*`, by their kernel names. */
   readonly sysctl: Sysctl;
-  readonly #administration: Administration;
+  readonly #changes: Changes;
+  readonly #serviceChanges: ServiceChanges;
+  readonly #destinationChanges: DestinationChanges;
+  readonly #recovery: Recovery;
   readonly #traffic: Traffic;
   readonly #timekeeping: Timekeeping;
   readonly #services: ServiceTable;
@@ -109,7 +115,7 @@ export class Director implements TrafficEntrance {
     const { store, random, findScheduler, workerIndex = 0, onExpire, onDrop } = options;
     const seed = random.below(2 ** 32) | 0;
     // The control plane has to notice a dead worker, so it must not wait for one for ever.
-    const locks = new Locks(workerIndex + 1, {
+    const locks = new Locks(workerIndex, {
       shared: store.shared,
       ...(workerIndex === 0 && { patienceMs: LIMITS.lockWaitMs }),
     });
@@ -119,23 +125,23 @@ export class Director implements TrafficEntrance {
     const schedulers = new BoundSchedulers(store, findScheduler);
     const list = new StoredDestinationList(store);
     const statistics = new Statistics(store, workerIndex);
-    const table = new ConnectionTable(store, options.connectionEntries ?? LIMITS.connectionEntries, seed);
+    const table = ConnectionTable.create(store, options.connectionEntries ?? LIMITS.connectionEntries, seed);
     const trash = new Trash(store, destinations);
     const entries = new Entries({ store, table, destinations, templates, locks, onExpire });
     const scheduling = new Scheduling({ store, destinations, templates, schedulers, list, locks, random });
     this.store = store;
     this.sysctl = openSysctl(store.header, () => store.changed());
     this.#services = services;
-    this.#administration = new Administration({
-      store,
-      services,
-      destinations,
-      schedulers,
-      list,
-      trash,
+    const changeParts = { store, services, destinations, schedulers, list, locks };
+    this.#changes = new Changes(changeParts);
+    this.#destinationChanges = new DestinationChanges(changeParts, this.#changes, trash, statistics);
+    this.#serviceChanges = new ServiceChanges(
+      changeParts,
+      this.#changes,
+      this.#destinationChanges,
       statistics,
-      locks,
-    });
+    );
+    this.#recovery = new Recovery(changeParts, this.#changes, templates);
     this.#traffic = new Traffic({
       store,
       table,
@@ -193,52 +199,52 @@ export class Director implements TrafficEntrance {
 
   /** @throws {DirectorError} `EEXIST`, `ENOENT` (no such scheduler), `EINVAL`, `ENOMEM` */
   addService(spec: ServiceSpec, _nowMs: number): number {
-    return this.#administration.addService(spec);
+    return this.#serviceChanges.add(spec);
   }
 
   /** Scheduler, flags and persistence are replaced as a whole. @throws {DirectorError} `ESRCH`, `ENOENT`, `EINVAL` */
   editService(service: number, spec: ServiceSpec, _nowMs: number): void {
-    this.#administration.editService(service, spec);
+    this.#serviceChanges.edit(service, spec);
   }
 
   /** Its connections stay in the table, its destinations go to the trash. @throws {DirectorError} `ESRCH` */
   deleteService(service: number, nowMs: number): void {
-    this.#administration.deleteService(service, nowMs);
+    this.#serviceChanges.delete(service, nowMs);
   }
 
   /** Puts a destination at the head of the list. @throws {DirectorError} `ESRCH`, `EEXIST`, `ERANGE`, `EINVAL`, `ENOMEM` */
   addDestination(service: number, spec: DestinationSpec, _nowMs: number): number {
-    return this.#administration.addDestination(service, spec);
+    return this.#destinationChanges.add(service, spec);
   }
 
   /** Method, weights and thresholds are replaced as a whole. @throws {DirectorError} `ENOENT`, `ERANGE`, `EINVAL` */
   editDestination(destination: number, spec: DestinationSpec, _nowMs: number): void {
-    this.#administration.editDestination(destination, spec);
+    this.#destinationChanges.edit(destination, spec);
   }
 
   /** Its connections hang until it comes back or they time out. @throws {DirectorError} `ENOENT` */
   deleteDestination(destination: number, nowMs: number): void {
-    this.#administration.deleteDestination(destination, nowMs);
+    this.#destinationChanges.delete(destination, nowMs);
   }
 
   /** Changes the weight in force only; the configured one stays. @throws {DirectorError} `ENOENT`, `ERANGE` */
   setWeight(destination: number, effectiveWeight: number, _nowMs: number): void {
-    this.#administration.setWeight(destination, effectiveWeight);
+    this.#destinationChanges.setWeight(destination, effectiveWeight);
   }
 
   /** Puts the list into this order, head first. @throws {DirectorError} `ESRCH`, `EINVAL` */
   orderDestinations(service: number, destinations: readonly number[], _nowMs: number): void {
-    this.#administration.orderDestinations(service, destinations);
+    this.#destinationChanges.order(service, destinations);
   }
 
   /** Handle of the service with exactly this key. */
   findService(key: ServiceKey): number | undefined {
-    return this.#administration.findService(key);
+    return this.#services.find(key) || undefined;
   }
 
   /** Handle of the service's destination with this address and port. @throws {DirectorError} `ESRCH` */
   findDestination(service: number, endpoint: Endpoint): number | undefined {
-    return this.#administration.findDestination(service, endpoint);
+    return this.#views.destinations.find(this.#changes.service(service), endpoint) || undefined;
   }
 
   get timeouts(): Timeouts {
@@ -254,9 +260,7 @@ export class Director implements TrafficEntrance {
   /** Lets the numbers of a service and its destinations, or all numbers, begin at 0 again (`-Z`). */
   zeroStatistics(service?: number): void {
     const { statistics, destinations } = this.#views;
-    const slots = service === undefined
-      ? [...this.#services.slots()]
-      : [this.#administration.service(service)];
+    const slots = service === undefined ? [...this.#services.slots()] : [this.#changes.service(service)];
     for (const slot of slots) {
       statistics.zeroService(slot);
       for (const handle of destinations.ofService(slot)) {
@@ -268,7 +272,7 @@ export class Director implements TrafficEntrance {
 
   /** @throws {DirectorError} `ESRCH` */
   serviceView(service: number): ServiceView {
-    return viewService(this.#views, this.#administration.service(service));
+    return viewService(this.#views, this.#changes.service(service));
   }
 
   /** All services in order of addition. */
@@ -281,14 +285,14 @@ export class Director implements TrafficEntrance {
     const slot = this.#views.destinations.slotOf(destination);
     return viewDestination(
       this.#views,
-      slot === 0 ? this.#administration.destination(destination).row : slot,
+      slot === 0 ? this.#changes.destination(destination).row : slot,
     );
   }
 
   /** Destinations of a service in list order, newest first. @throws {DirectorError} `ESRCH` */
   destinationViews(service: number): DestinationView[] {
     const { destinations } = this.#views;
-    return [...destinations.ofService(this.#administration.service(service))]
+    return [...destinations.ofService(this.#changes.service(service))]
       .map((handle) => viewDestination(this.#views, destinations.slotOf(handle)));
   }
 
@@ -324,13 +328,23 @@ export class Director implements TrafficEntrance {
     return this.store.generation;
   }
 
+  /** This thread's connection table, shared if the store is; another thread hands it to {@linkcode recoverWorker}. */
+  get connectionMemory(): ArrayBufferLike {
+    return this.#views.table.buffer;
+  }
+
   /**
-   * Frees the locks that a dead worker held and starts the schedulers of those services anew, for their cells may be
-   * half written. Its own connections are gone with its table.
+   * Cleans up after a worker that is known to be dead: frees its locks, starts the schedulers of the services it was
+   * deciding for anew, and takes its connections out of ActiveConn, InActConn and the templates.
    *
-   * @returns handles of the services that were locked
+   * @param connections the dead worker's `connectionMemory`
+   * @returns handles of the services it had locked, and how many connections were lost with it
    */
-  breakLocks(workerIndex: number): number[] {
-    return this.#administration.breakLocks(workerIndex + 1);
+  recoverWorker(
+    workerIndex: number,
+    connections: ArrayBufferLike,
+  ): { services: number[]; connections: number } {
+    const services = this.#recovery.breakLocks(workerIndex);
+    return { services, connections: this.#recovery.releaseConnections(connections) };
   }
 }

@@ -137,6 +137,16 @@ export class Entries {
     this.#table.release(row);
   }
 
+  /** Takes every entry out of the counters and leaves the table as it is: for one whose thread has died. */
+  unbindAll(): number {
+    let count = 0;
+    for (const row of this.#table.rows()) {
+      this.#unbind(row);
+      count++;
+    }
+    return count;
+  }
+
   /** Fills a flow with the entry's two sides. */
   readFlow(row: number, flow: Flow): void {
     const base = row * ENTRY_WORDS;

@@ -17,12 +17,12 @@ export class Locks {
   readonly #patienceMs: number;
 
   /**
-   * @param owner number of this thread, from 1; one number for each thread
+   * @param worker number of this thread, from 0; one number for each thread
    * @param options `shared`: other threads use the words too; `patienceMs`: how long to wait before giving up, for
    * the thread that has to notice dead owners and must not wait for one (default: for ever)
    */
-  constructor(owner: number, options: { shared: boolean; patienceMs?: number }) {
-    this.#owner = owner;
+  constructor(worker: number, options: { shared: boolean; patienceMs?: number }) {
+    this.#owner = ownerOf(worker);
     this.#shared = options.shared;
     this.#patienceMs = options.patienceMs ?? Infinity;
   }
@@ -71,6 +71,11 @@ export class Locks {
       { holder: Atomics.load(words, index) },
     );
   }
+}
+
+/** What a thread writes into a lock word: 0 means free. */
+export function ownerOf(worker: number): number {
+  return worker + 1;
 }
 
 /** Frees the word if `owner`, a thread that is known to be dead, holds it; says whether it did. */
