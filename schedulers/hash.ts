@@ -5,6 +5,8 @@
  * @module
  */
 
+import { type Flow, PROTOCOL } from "../net/flow.ts";
+
 /** GOLDEN_RATIO_32 of include/linux/hash.h. */
 const GOLDEN_RATIO_32 = 0x61c88647;
 
@@ -30,4 +32,11 @@ export function fold(words: Uint32Array): number {
  */
 export function hash32(value: number, bits: number): number {
   return Math.imul(value, GOLDEN_RATIO_32) >>> (32 - bits);
+}
+
+/** The client's port where the protocol has ports, else 0. */
+export function clientPort(flow: Flow): number {
+  const { protocol } = flow;
+  const hasPorts = protocol === PROTOCOL.tcp || protocol === PROTOCOL.udp || protocol === PROTOCOL.sctp;
+  return hasPorts ? flow.clientPort : 0;
 }

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { isEligible } from "./eligible.ts";
 import { overhead } from "./overhead.ts";
 import { NO_DESTINATION, type Scheduler } from "./scheduler.ts";
 import { STATELESS } from "./stateless.ts";
@@ -18,7 +19,7 @@ export const lc: Scheduler = {
     let least = NO_DESTINATION;
     let leastLoad = 0;
     for (let it = list.first; it !== NO_DESTINATION; it = list.next(it)) {
-      if (list.overloaded(it) || list.weight(it) <= 0) continue;
+      if (!isEligible(list, it)) continue;
       const load = overhead(list, it) >>> 0; // ip_vs_lc.c compares unsigned
       if (least !== NO_DESTINATION && load >= leastLoad) continue;
       least = it;

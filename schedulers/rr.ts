@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { isEligible } from "./eligible.ts";
 import { type DestinationList, NO_DESTINATION, type Scheduler } from "./scheduler.ts";
 
 const CURSOR = 0;
@@ -16,8 +17,8 @@ export const rr: Scheduler = {
 
   pick(_question, list, cells) {
     const cursor = cells[CURSOR] ?? NO_DESTINATION;
-    let chosen = cursor === NO_DESTINATION ? NO_DESTINATION : firstUsable(list, list.next(cursor));
-    if (chosen === NO_DESTINATION) chosen = firstUsable(list, list.first);
+    let chosen = cursor === NO_DESTINATION ? NO_DESTINATION : firstEligible(list, list.next(cursor));
+    if (chosen === NO_DESTINATION) chosen = firstEligible(list, list.first);
     if (chosen !== NO_DESTINATION) cells[CURSOR] = chosen;
     return chosen;
   },
@@ -35,11 +36,10 @@ export const rr: Scheduler = {
   edited() {},
 };
 
-/** The first that may be chosen, `from` included, up to the end of the list. */
-function firstUsable(list: DestinationList, from: number): number {
+/** The first eligible one, `from` included, up to the end of the list. */
+function firstEligible(list: DestinationList, from: number): number {
   let destination = from;
-  while (destination !== NO_DESTINATION) {
-    if (list.weight(destination) > 0 && !list.overloaded(destination)) break;
+  while (destination !== NO_DESTINATION && !isEligible(list, destination)) {
     destination = list.next(destination);
   }
   return destination;

@@ -5,9 +5,8 @@
  *
  * @module
  */
-import type { Flow } from "../net/flow.ts";
-import { PROTOCOL } from "../net/flow.ts";
-import { fold, hash32 } from "./hash.ts";
+import { isEligible } from "./eligible.ts";
+import { clientPort, fold, hash32 } from "./hash.ts";
 import { type DestinationList, NO_DESTINATION, type Scheduler, SCHEDULER_FLAG } from "./scheduler.ts";
 
 /** CONFIG_IP_VS_SH_TAB_BITS, 8 unless a kernel was built otherwise. */
@@ -29,7 +28,7 @@ export const sh: Scheduler = {
   pick({ flow, flags }, list, cells) {
     const hash = hash32(fold(flow.client) + ((flags & SH_PORT) !== 0 ? clientPort(flow) : 0), BUCKET_BITS);
     const chosen = cells[hash] ?? NO_DESTINATION;
-    if (chosen === NO_DESTINATION || isUsable(list, chosen)) return chosen;
+    if (chosen === NO_DESTINATION || isEligible(list, chosen)) return chosen;
     return (flags & SH_FALLBACK) !== 0 ? probe(list, cells, hash) : NO_DESTINATION;
   },
 
@@ -44,7 +43,7 @@ export const sh: Scheduler = {
 function probe(list: DestinationList, cells: Int32Array, hash: number): number {
   for (let offset = 0; offset < BUCKET_COUNT; offset++) {
     const candidate = cells[(offset + hash + hash) & BUCKET_MASK] ?? NO_DESTINATION;
-    if (candidate === NO_DESTINATION || isUsable(list, candidate)) return candidate;
+    if (candidate === NO_DESTINATION || isEligible(list, candidate)) return candidate;
   }
   return NO_DESTINATION;
 }
@@ -60,15 +59,4 @@ function fill(list: DestinationList, cells: Int32Array): void {
     if (owner === NO_DESTINATION) owner = list.first;
     run = 0;
   }
-}
-
-function isUsable(list: DestinationList, destination: number): boolean {
-  return list.weight(destination) > 0 && !list.overloaded(destination);
-}
-
-function clientPort(flow: Flow): number {
-  const { protocol } = flow;
-  return protocol === PROTOCOL.tcp || protocol === PROTOCOL.udp || protocol === PROTOCOL.sctp
-    ? flow.clientPort
-    : 0;
 }

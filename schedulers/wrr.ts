@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { greatestCommonDivisor } from "./divisor.ts";
 import { type DestinationList, NO_DESTINATION, type Scheduler } from "./scheduler.ts";
 
 const CURSOR = 0;
@@ -105,9 +106,4 @@ function measure(list: DestinationList, cells: Int32Array): void {
   cells[CURSOR] = NO_DESTINATION;
   cells[TOP] = heaviest - (step - 1);
   cells[STEP] = step;
-}
-
-function greatestCommonDivisor(a: number, b: number): number {
-  while (b !== 0) [a, b] = [b, a % b];
-  return a;
 }
