@@ -91,12 +91,17 @@ export class ConnectionTable {
     return this.#state[STATE.count] ?? 0;
   }
 
+  /** Row of a handle, 0 when its entry is gone. */
+  slotOf(handle: number): number {
+    const row = handle & this.#mask;
+    return handle > 0 && this.words[row * ENTRY_WORDS + ENTRY.handle] === handle ? row : 0;
+  }
+
   /** Row of a handle when it still belongs to the flow, else 0. */
   verified(handle: number, flow: Flow, output: boolean): number {
-    if (handle <= 0) return 0;
-    const row = handle & this.#mask;
+    const row = this.slotOf(handle);
     const base = row * ENTRY_WORDS;
-    if (this.words[base + ENTRY.handle] !== handle || this.words[base + ENTRY.hashed] !== 1) return 0;
+    if (row === 0 || this.words[base + ENTRY.hashed] !== 1) return 0;
     return this.#matches(base, flow, output) ? row : 0;
   }
 

@@ -108,7 +108,8 @@ export class DestinationChanges {
     const { destinations } = this.#parts;
     const slot = this.#changes.service(service);
     const current = [...destinations.ofService(slot)];
-    if (wanted.length !== current.length || new Set([...wanted, ...current]).size !== current.length) {
+    const named = new Set(wanted);
+    if (wanted.length !== current.length || !current.every((handle) => named.has(handle))) {
       throw new DirectorError(
         "EINVAL",
         `an order names every destination of the service once: ${current.length}, not ${wanted.length}`,

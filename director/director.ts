@@ -8,6 +8,7 @@ import { formatAddress } from "../net/address.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { Direction, Flow } from "../net/flow.ts";
 import type { Random } from "../net/random.ts";
+import { Answers, type OnDrop } from "./answers.ts";
 import { BoundSchedulers, type FindScheduler } from "./bound_schedulers.ts";
 import { Changes } from "./changes.ts";
 import { ConnectionTable } from "./connections.ts";
@@ -54,7 +55,7 @@ export interface DirectorOptions {
   /** An entry ended by itself; its sockets, if any, have to go. Do not open connections from inside: a lock may be held. */
   readonly onExpire?: OnExpire;
   /** A segment was not forwarded; `flow` and `verdict` are the director's own, copy what is kept. */
-  readonly onDrop?: (flow: Flow, verdict: Verdict) => void;
+  readonly onDrop?: OnDrop;
 }
 
 /**
@@ -152,7 +153,7 @@ export class Director implements TrafficEntrance {
       scheduling,
       statistics,
       locks,
-      onDrop,
+      answers: new Answers(table, statistics, onDrop),
     });
     this.#timekeeping = new Timekeeping({
       store,

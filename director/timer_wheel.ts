@@ -24,7 +24,7 @@ export interface WheelRows {
   readonly expiresMs: number;
 }
 
-/** What happens to a row whose time has come. It must call {@linkcode TimerWheel.stop} or `set`, or time stands still. */
+/** What happens to a row whose time has come; it has no timer any more, and may get a new one. */
 export type OnDue = (row: number, nowMs: number) => void;
 
 /**
@@ -88,6 +88,7 @@ export class TimerWheel {
       let following = words[row * stride + next] ?? 0;
       const due = times[row * timeStride + expiresMs] ?? 0;
       if (due <= nowMs) {
+        this.#unlink(row);
         onDue(row, nowMs);
         // Whoever was called may have stopped the following row too: then begin again, the fired one is gone.
         if (following !== 0 && words[following * stride + this.#rows.bucket] !== (tick & BUCKET_MASK) + 1) {

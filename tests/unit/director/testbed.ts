@@ -3,9 +3,10 @@ import assert from "node:assert/strict";
 import { Director, type DirectorOptions } from "../../../director/director.ts";
 import { Store } from "../../../director/store.ts";
 import type { DestinationSpec, ServiceSpec } from "../../../director/specs.ts";
+import { ACTION, Verdict } from "../../../director/verdict.ts";
 import type { DestinationView } from "../../../director/views.ts";
 import { type Endpoint, isNamed, parseEndpoint } from "../../../net/endpoint.ts";
-import { Flow, PROTOCOL, TCP_FLAG } from "../../../net/flow.ts";
+import { DIRECTION, Flow, PROTOCOL, TCP_FLAG } from "../../../net/flow.ts";
 import { SeededRandom } from "../../../net/random.ts";
 import { type DestinationList, NO_DESTINATION, type Scheduler } from "../../../schedulers/scheduler.ts";
 
@@ -104,4 +105,42 @@ export function destination(endpoint: string, more: Partial<DestinationSpec> = {
 export function counts(view: DestinationView | undefined): number[] {
   assert.ok(view, "no such destination");
   return [view.activeConns, view.inactiveConns, view.persistentConns];
+}
+
+/** Makes a director on the memory under test. */
+export type MakeDirector = (options?: Partial<DirectorOptions>) => Director;
+/** Cases of a suite that runs on every memory, by what they say. */
+export type Cases = Readonly<Record<string, (make: MakeDirector) => void>>;
+
+/** One packet from the client; returns a copy of the verdict, for the director refills its own. */
+export function from(director: Director, flow: Flow, flags: number, nowMs: number, bytes = 40): Verdict {
+  return Object.assign(new Verdict(), director.segment(flow, DIRECTION.input, flags, bytes, nowMs));
+}
+
+/** One packet from the real server. */
+export function back(director: Director, flow: Flow, flags: number, nowMs: number, bytes = 40): Verdict {
+  return Object.assign(new Verdict(), director.segment(flow, DIRECTION.output, flags, bytes, nowMs));
+}
+
+/** A handshake as a socket engine reports it. */
+export function open(director: Director, flow: Flow, nowMs: number): Verdict {
+  const verdict = from(director, flow, SYN, nowMs);
+  if (verdict.action === ACTION.forward) {
+    back(director, flow, SYN | ACK, nowMs);
+    from(director, flow, ACK, nowMs);
+  }
+  return verdict;
+}
+
+/** Both sides say they are done, the client first. */
+export function close(director: Director, flow: Flow, nowMs: number): void {
+  from(director, flow, FIN | ACK, nowMs);
+  back(director, flow, FIN | ACK, nowMs);
+  from(director, flow, ACK, nowMs);
+}
+
+/** Where a verdict goes: `address:port`, or the word for its action. */
+export function target(director: Director, verdict: Verdict): string {
+  if (verdict.action !== ACTION.forward) return Object.keys(ACTION)[verdict.action] ?? "?";
+  return `${director.destinationAddress(verdict.destination).host}:${verdict.destinationPort}`;
 }

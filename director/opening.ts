@@ -1,0 +1,173 @@
+/**
+ * How a connection begins: the segment that may open one, the decision, the entry.
+ *
+ * @module
+ */
+import { type Flow, NO_SERVICE, PROTOCOL, TCP_FLAG } from "../net/flow.ts";
+import type { Answers } from "./answers.ts";
+import type { ConnectionTable } from "./connections.ts";
+import type { DestinationTable } from "./destinations.ts";
+import type { Entries } from "./entries.ts";
+import { ENTRY, ENTRY_WORDS } from "./entry_layout.ts";
+import { DESTINATION, DESTINATION_WORDS, SERVICE, SERVICE_FLAG, SERVICE_WORDS } from "./layout.ts";
+import type { Locks } from "./locks.ts";
+import type { Scheduling } from "./scheduling.ts";
+import { SCTP_EVENT } from "./sctp_states.ts";
+import type { ServiceTable } from "./services.ts";
+import type { Statistics } from "./statistics.ts";
+import type { Store } from "./store.ts";
+import { sysctlIndex } from "./sysctl.ts";
+import type { TemplateTable } from "./templates.ts";
+import { ACTION, type Action, DROP_REASON, type DropReason, type Verdict } from "./verdict.ts";
+
+const SLOPPY_SCTP = sysctlIndex("sloppy_sctp");
+const SLOPPY_TCP = sysctlIndex("sloppy_tcp");
+const FTP_PORT = 21;
+const FTP_DATA_PORT = 20;
+
+/** What the way of a segment leads through. */
+export interface TrafficParts {
+  readonly store: Store;
+  readonly table: ConnectionTable;
+  readonly services: ServiceTable;
+  readonly destinations: DestinationTable;
+  readonly templates: TemplateTable;
+  readonly entries: Entries;
+  readonly scheduling: Scheduling;
+  readonly statistics: Statistics;
+  readonly locks: Locks;
+  readonly answers: Answers;
+}
+
+/** Opens connections for one thread. */
+export class Opening {
+  readonly #parts: TrafficParts;
+  readonly #services: Int32Array;
+  readonly #destinations: Int32Array;
+  readonly #header: Int32Array;
+
+  constructor(parts: TrafficParts) {
+    this.#parts = parts;
+    this.#services = parts.store.services;
+    this.#destinations = parts.store.destinations;
+    this.#header = parts.store.header;
+  }
+
+  /** A segment that no entry is known for. */
+  open(flow: Flow, flags: number, bytes: number, nowMs: number): Verdict {
+    const { protocol } = flow;
+    const { answers, services, locks } = this.#parts;
+    if (protocol !== PROTOCOL.tcp && protocol !== PROTOCOL.udp && protocol !== PROTOCOL.sctp) {
+      return answers.refuse(flow, ACTION.accept, DROP_REASON.noService, NO_SERVICE);
+    }
+    if (!this.#mayOpen(protocol, flags)) {
+      return answers.refuse(flow, ACTION.accept, DROP_REASON.notNew, NO_SERVICE);
+    }
+    const byListener = flow.service !== NO_SERVICE;
+    const handle = byListener ? flow.service : services.lookup(flow);
+    const slot = services.slotOf(handle);
+    if (slot === 0) return answers.refuse(flow, ACTION.accept, DROP_REASON.noService, NO_SERVICE);
+    // A real server's active FTP data connection, never a client's.
+    if (!byListener && flow.clientPort === FTP_DATA_PORT) {
+      return answers.refuse(flow, ACTION.accept, DROP_REASON.notNew, handle);
+    }
+    const lock = slot * SERVICE_WORDS + SERVICE.lock;
+    locks.lock(this.#services, lock);
+    try {
+      // Deleted between the search and the lock.
+      if (services.slotOf(handle) !== slot) {
+        return answers.refuse(flow, ACTION.accept, DROP_REASON.noService, NO_SERVICE);
+      }
+      return this.#schedule(flow, handle, slot, byListener, flags, bytes, nowMs);
+    } finally {
+      locks.unlock(this.#services, lock);
+    }
+  }
+
+  /** A new decision for the entry in `row`, made for the service in `slot`, without the failed destinations. */
+  reopen(
+    flow: Flow,
+    row: number,
+    slot: number,
+    handle: number,
+    failed: readonly number[],
+    nowMs: number,
+  ): Verdict {
+    const { answers, entries, locks, scheduling, statistics } = this.#parts;
+    const lock = slot * SERVICE_WORDS + SERVICE.lock;
+    locks.lock(this.#services, lock);
+    try {
+      const reason = scheduling.choose(flow, slot, true, nowMs, failed);
+      if (reason !== DROP_REASON.none) {
+        return answers.refuse(flow, this.#actionFor(reason, flow, slot), reason, handle);
+      }
+      entries.rebind(row, scheduling.destination, scheduling.destinationPort, scheduling.template);
+    } finally {
+      locks.unlock(this.#services, lock);
+    }
+    // Only the destination counts it: for service and total it is the same connection as before.
+    statistics.connection(0, scheduling.destination);
+    const chosen = this.#destinations[scheduling.destination * DESTINATION_WORDS + DESTINATION.handle] ?? 0;
+    return answers.forward(flow, handle, chosen, row, scheduling.destinationPort, false);
+  }
+
+  /** Whether a segment without an entry may make one. SYN+ACK may: active FTP begins so. */
+  #mayOpen(protocol: number, flags: number): boolean {
+    if (protocol === PROTOCOL.udp) return true;
+    if (protocol === PROTOCOL.sctp) {
+      return flags === SCTP_EVENT.init || (this.#header[SLOPPY_SCTP] !== 0 && flags !== SCTP_EVENT.abort);
+    }
+    return (flags & TCP_FLAG.rst) === 0 && ((flags & TCP_FLAG.syn) !== 0 || this.#header[SLOPPY_TCP] !== 0);
+  }
+
+  /** Asks for a destination and makes the entry; under the service's lock. */
+  #schedule(
+    flow: Flow,
+    handle: number,
+    slot: number,
+    byListener: boolean,
+    flags: number,
+    bytes: number,
+    nowMs: number,
+  ): Verdict {
+    const { answers, entries, table, scheduling, statistics, templates } = this.#parts;
+    const reason = scheduling.choose(flow, slot, byListener, nowMs);
+    if (reason !== DROP_REASON.none) {
+      return answers.refuse(flow, this.#actionFor(reason, flow, slot), reason, handle);
+    }
+    const { destination, destinationPort, template } = scheduling;
+    const isOnePacket = flow.protocol === PROTOCOL.udp &&
+      ((this.#services[slot * SERVICE_WORDS + SERVICE.flags] ?? 0) & SERVICE_FLAG.onePacket) !== 0;
+    let row = 0;
+    if (isOnePacket) {
+      this.#touch(destination, template);
+    } else {
+      row = entries.create(flow, destination, destinationPort, template);
+      if (row === 0) {
+        if (template !== 0) templates.uncontrol(template);
+        return answers.refuse(flow, ACTION.drop, DROP_REASON.tableFull, handle);
+      }
+      entries.move(row, false, flags, nowMs);
+      table.words[row * ENTRY_WORDS + ENTRY.inPackets] = 1;
+    }
+    statistics.connection(slot, destination);
+    statistics.input(slot, destination, flow.packets, bytes);
+    const chosen = this.#destinations[destination * DESTINATION_WORDS + DESTINATION.handle] ?? 0;
+    return answers.forward(flow, handle, chosen, row, destinationPort, true);
+  }
+
+  /** A one-packet connection comes and goes at once; only the thresholds notice. */
+  #touch(destination: number, template: number): void {
+    const { destinations, templates } = this.#parts;
+    destinations.bindConnection(destination);
+    destinations.unbindConnection(destination, false);
+    if (template !== 0) templates.uncontrol(template);
+  }
+
+  /** `ip_vs_leave`: what becomes of a packet without a destination. */
+  #actionFor(reason: DropReason, flow: Flow, slot: number): Action {
+    if (reason !== DROP_REASON.noDestination) return ACTION.drop;
+    const port = this.#services[slot * SERVICE_WORDS + SERVICE.port];
+    return port === FTP_PORT && flow.virtualPort !== FTP_PORT ? ACTION.accept : ACTION.reject;
+  }
+}
