@@ -88,10 +88,10 @@ export const LIMITS = {
   adminBodyBytes: 1_024 * 1_024,
   /** Connections to one admin listener; the oldest without a request gives way. Monitoring needs two or three. */
   adminConnections: 64,
-  /** From the first byte of a request to its last, and from connect to the first, milliseconds: a LAN needs a few. */
+  /** From a connect to the admin API to the last byte of the request, milliseconds: a LAN needs a few. */
   adminRequestWaitMs: 5_000,
-  /** Quiet time of an admin connection, also of one that does not read its answer, milliseconds: twice Prometheus' usual interval. */
-  adminIdleMs: 30_000,
+  /** For taking the answer, milliseconds: 50 MiB of status over 20 Mbit/s. */
+  adminAnswerTakeMs: 20_000,
   /** How long a request under way may hold up the closing of an admin listener, milliseconds. */
   adminCloseMs: 2_000,
   /** Wait of a command for the daemon's answer, milliseconds; a reload may look up names. */

@@ -1,0 +1,97 @@
+/**
+ * The admin API as one function from request to answer; `server.ts` puts it on a port and on the control socket.
+ *
+ * @module
+ */
+import { Hono } from "hono";
+import { LvsdError } from "../errors.ts";
+import { errorAnswer } from "./answer.ts";
+import { refuseCrossSite, requireLoopbackHost, requireToken } from "./guard.ts";
+import type { RequestHandler } from "./http_request.ts";
+import { METRICS_CONTENT_TYPE, renderMetrics } from "./metrics.ts";
+import type { StatusSource } from "./source.ts";
+
+/**
+ * Who may use an app. `owner`: whoever can connect (the control socket, whose file mode decides). `loopback`: this
+ * host, asked for by a loopback name. `token`: whoever has it.
+ */
+export type Access =
+  | { readonly kind: "owner" }
+  | { readonly kind: "loopback" }
+  | { readonly kind: "token"; readonly token: string };
+
+export interface AdminAppOptions {
+  readonly source: StatusSource;
+  readonly version: string;
+  readonly access: Access;
+  /** Told of an error that is a defect; the client gets a plain 500. */
+  readonly onDefect: (error: unknown) => void;
+}
+
+const INDEX: readonly (readonly [method: "GET" | "POST", path: string, summary: string])[] = [
+  ["GET", "/healthz", "200 while the process lives"],
+  ["GET", "/readyz", "200 when every service can serve, else 503 with the ones that cannot"],
+  ["GET", "/status", "everything, as JSON"],
+  ["GET", "/metrics", "Prometheus text format"],
+  ["POST", "/reload", "read the config file again; 422 and no change when it has mistakes"],
+];
+
+/** Makes the app; it holds no state of its own. */
+export function createAdminApp(options: AdminAppOptions): RequestHandler {
+  const { source, version, access, onDefect } = options;
+  const app = new Hono();
+  app.use(async (context, next) => {
+    await next();
+    context.header("lvsd-version", version);
+    context.header("cache-control", "no-store");
+    context.header("x-content-type-options", "nosniff");
+  });
+  if (access.kind === "loopback") app.use(requireLoopbackHost());
+  if (access.kind === "token") app.use(requireToken(access.token));
+  app.use(refuseCrossSite());
+
+  app.get("/", (context) => context.text(indexPage(version)));
+  app.get("/healthz", (context) => context.text("ok\n"));
+  app.get("/readyz", (context) => {
+    const readiness = source.readiness();
+    return context.json(readiness, readiness.ready ? 200 : 503);
+  });
+  app.get("/status", (context) => context.json(source.status()));
+  app.get("/metrics", async (context) => {
+    const text = await renderMetrics(source.status(), source.readiness());
+    return context.body(text, 200, { "content-type": METRICS_CONTENT_TYPE });
+  });
+  app.post("/reload", async (context) => {
+    const outcome = await source.reload();
+    return context.json(outcome, outcome.ok ? 200 : 422);
+  });
+
+  for (const [method, path] of [["GET", "/"] as const, ...INDEX]) {
+    const allow = method === "GET" ? "GET, HEAD" : method;
+    app.all(path, (context) => {
+      const answer = errorAnswer(
+        405,
+        "METHOD_NOT_ALLOWED",
+        `${path} does not take ${context.req.method}, only ${allow}`,
+      );
+      answer.headers.set("allow", allow);
+      return answer;
+    });
+  }
+  app.notFound((context) =>
+    errorAnswer(404, "NOT_FOUND", `nothing at ${context.req.path}; GET / lists what is here`)
+  );
+  app.onError((error) => defectAnswer(error, onDefect));
+  return async (request) => await app.fetch(request);
+}
+
+function defectAnswer(error: unknown, onDefect: (error: unknown) => void): Response {
+  if (error instanceof LvsdError) return errorAnswer(500, error.code, error.message);
+  onDefect(error);
+  return errorAnswer(500, "DEFECT", "a defect in lvsd; the daemon's log has the details");
+}
+
+function indexPage(version: string): string {
+  const lines = INDEX.map(([method, path, summary]) => `${method.padEnd(4)}  ${path.padEnd(8)}  ${summary}`);
+  return `lvsd ${version}\n\n${lines.join("\n")}\n`;
+}

@@ -1,0 +1,110 @@
+/**
+ * A director that says what a test wants it to say.
+ */
+import type {
+  Counters,
+  DestinationStatus,
+  Readiness,
+  ReloadOutcome,
+  ServiceStatus,
+  Status,
+  StatusSource,
+} from "../../../admin/source.ts";
+
+export const COUNTERS: Counters = {
+  connections: 7,
+  packetsIn: 70,
+  packetsOut: 80,
+  bytesIn: 700,
+  bytesOut: 800,
+};
+
+export function destinationStatus(over: Partial<DestinationStatus> = {}): DestinationStatus {
+  return {
+    name: "127.0.0.1:3001",
+    address: "127.0.0.1:3001",
+    effectiveWeight: 1,
+    configuredWeight: 1,
+    activeConns: 2,
+    inactiveConns: 3,
+    persistentConns: 0,
+    overloaded: false,
+    upperThreshold: 0,
+    lowerThreshold: 0,
+    state: "up",
+    health: { up: true, reason: "", detail: "200", sinceSeconds: 61, lastCheckWall: null, history: [] },
+    counters: COUNTERS,
+    ...over,
+  };
+}
+
+export function serviceStatus(over: Partial<ServiceStatus> = {}): ServiceStatus {
+  return {
+    name: "web",
+    protocol: "tcp",
+    listen: "127.0.0.1:8080",
+    state: "listening",
+    stateReason: "",
+    scheduler: "wlc",
+    flags: [],
+    mode: "nat",
+    emulated: false,
+    emulatedReason: "",
+    engine: "portable",
+    persistence: null,
+    onePacket: false,
+    liveConnections: 2,
+    counters: COUNTERS,
+    packetsCounted: false,
+    drops: { "no-destination": 1 },
+    ends: { done: 5, "client-reset": 1 },
+    sorryServer: null,
+    destinations: [destinationStatus()],
+    ...over,
+  };
+}
+
+export function directorStatus(over: Partial<Status> = {}): Status {
+  return {
+    version: "9.9.9",
+    pid: Deno.pid,
+    startedWall: "2026-01-02T03:04:05.000Z",
+    uptimeSeconds: 3_725,
+    configFile: "/etc/lvsd.yaml",
+    configGeneration: 1,
+    lastReload: null,
+    draining: false,
+    engine: { name: "portable", reason: "no permission for FFI" },
+    timeouts: { tcpSeconds: 900, tcpFinSeconds: 120, udpSeconds: 300 },
+    services: [serviceStatus()],
+    drops: { "no-service": 4 },
+    memory: { rssBytes: 80_000_000, heapUsedBytes: 20_000_000 },
+    connectionTable: { entries: 5, capacity: 262_144 },
+    logDropped: 0,
+    ...over,
+  };
+}
+
+/** Answers with its fields; counts the reloads. */
+export class FakeSource implements StatusSource {
+  current: Status = directorStatus();
+  ready: Readiness = { ready: true, problems: [] };
+  outcome: ReloadOutcome = { ok: true, message: "nothing changed", problems: [], changes: [] };
+  reloads = 0;
+  /** A reload waits for it. */
+  reloadGate: Promise<void> = Promise.resolve();
+
+  status(): Status {
+    return this.current;
+  }
+
+  readiness(): Readiness {
+    return this.ready;
+  }
+
+  async reload(): Promise<ReloadOutcome> {
+    this.reloads++;
+    await this.reloadGate;
+    return this.outcome;
+  }
+}
