@@ -63,12 +63,11 @@ export class Locks {
       if (current !== 0) Atomics.wait(words, index, current, SLEEP_MS);
       if (Atomics.compareExchange(words, index, 0, this.#owner) === 0) return;
     }
+    const worker = Atomics.load(words, index) - 1;
     throw new DirectorError(
       "EBUSY",
-      `worker ${
-        Atomics.load(words, index)
-      } holds a lock for more than ${this.#patienceMs} ms; it is stuck or dead`,
-      { holder: Atomics.load(words, index) },
+      `worker ${worker} holds a lock for more than ${this.#patienceMs} ms; it is stuck or dead`,
+      { worker },
     );
   }
 }

@@ -68,6 +68,10 @@ function measure(entrance: Pick<TrafficEntrance, "segment">, flows: readonly Flo
   return { open, known, warm, searched, endMs: nowMs + 20_000 };
 }
 
+function print(line: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+}
+
 function median(values: number[]): string {
   return (values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0).toFixed(0).padStart(6);
 }
@@ -82,9 +86,9 @@ const sides = {
   ArrayBuffer: makeDirector(false),
   SharedArrayBuffer: makeDirector(true),
 };
-console.log(`ns per call      open  known   warm searched   (${FLOWS} connections, median of ${ROUNDS})`);
+print(`ns per call      open  known   warm searched   (${FLOWS} connections, median of ${ROUNDS})`);
 for (const [name, entrance] of Object.entries(sides)) {
-  const rounds = [];
+  const rounds: ReturnType<typeof measure>[] = [];
   let nowMs = 0;
   for (let round = 0; round < ROUNDS; round++) {
     const result = measure(entrance, flows, nowMs);
@@ -95,5 +99,5 @@ for (const [name, entrance] of Object.entries(sides)) {
   const row = (["open", "known", "warm", "searched"] as const).map((key) =>
     median(rounds.map((it) => it[key]))
   );
-  console.log(name.padEnd(17), row.join(" "));
+  print(`${name.padEnd(17)} ${row.join(" ")}`);
 }
