@@ -6,10 +6,10 @@
 import net from "node:net";
 import tls from "node:tls";
 import type { Clock } from "../clock.ts";
-import type { Endpoint } from "../net/endpoint.ts";
-import type { CheckDatagrams, CheckStream, CommandOutcome, Dialer } from "./check.ts";
-import { Libc } from "../sys/libc.ts";
 import { SystemError } from "../errors.ts";
+import type { Endpoint } from "../net/endpoint.ts";
+import { Libc } from "../sys/libc.ts";
+import type { CheckDatagrams, CheckStream, CommandOutcome, Dialer } from "./check.ts";
 import { runCommand } from "./command.ts";
 import { ConnectedDatagrams } from "./connected_datagrams.ts";
 import { openDatagrams } from "./datagrams.ts";
@@ -21,6 +21,7 @@ import { openedStream } from "./socket_stream.ts";
  */
 export class SystemDialer implements Dialer, Disposable {
   readonly #clock: Clock;
+  #systemAuthorities: string[] | undefined;
   #libc: Libc | "untried" | "unavailable" = "untried";
 
   /** @param clock times the pause between SIGTERM and SIGKILL, and the looks for a datagram */
@@ -46,6 +47,7 @@ export class SystemDialer implements Dialer, Disposable {
       host: `${address}`,
       port,
       rejectUnauthorized: verify,
+      ...(verify ? this.#authorities() : {}),
       ...(serverName === undefined ? {} : { servername: serverName }),
       ...(alpn === undefined ? {} : { ALPNProtocols: [...alpn] }),
     });
@@ -70,6 +72,12 @@ export class SystemDialer implements Dialer, Disposable {
   [Symbol.dispose](): void {
     if (typeof this.#libc === "object") this.#libc[Symbol.dispose]();
     this.#libc = "untried";
+  }
+
+  // Without `ca` Deno asks Mozilla's list, which does not know a house's own authority. SSL_CERT_FILE is heeded.
+  #authorities(): { ca?: string[] } {
+    this.#systemAuthorities ??= tls.getCACertificates("system");
+    return this.#systemAuthorities.length === 0 ? {} : { ca: this.#systemAuthorities };
   }
 
   #openLibc(): Libc | undefined {

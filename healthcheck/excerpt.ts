@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Characters shown: enough for a status line or an error message. */
+/** Characters shown, as they are written: enough for a status line or an error message. */
 const SHOWN = 80;
 
 /**
@@ -20,10 +20,17 @@ const SHOWN = 80;
  */
 export function excerpt(answer: Uint8Array | string): string {
   const text = typeof answer === "string" ? answer : new TextDecoder().decode(answer.subarray(0, SHOWN * 4));
-  const shown = text.length > SHOWN ? `${text.slice(0, SHOWN)}...` : text;
+  let shown = "";
+  for (const character of text) {
+    const written = escaped(character);
+    if (shown.length + written.length > SHOWN) return `"${shown}..."`;
+    shown += written;
+  }
+  return `"${shown}"`;
+}
+
+function escaped(character: string): string {
   // JSON leaves DEL and the C1 controls as they are, and terminals obey those too.
-  return JSON.stringify(shown).replace(
-    /[\x7f-\x9f]/g,
-    (it) => `\\u${it.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  if (character < "\x7f" || character > "\x9f") return JSON.stringify(character).slice(1, -1);
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
