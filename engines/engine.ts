@@ -105,6 +105,8 @@ export interface Engine {
   liveConnections(service?: number): number;
   /** The destination left for good: UDP sessions to it end now, TCP connections only when `cut`. */
   destinationRemoved(destination: number, cut: boolean): void;
+  /** The director's entry came to its end (`Flow.entry`): a connection that still lives ends with `idle-timeout`. */
+  entryExpired(entry: number): void;
   /** Resets every live connection of a service (or of all) spread over `spreadMs`; resolves when all are gone. */
   resetAll(spreadMs: number, reason: EndReason, service?: number): Promise<void>;
   /** Calls `done` as soon as nothing is live (at once if so). */

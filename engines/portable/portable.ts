@@ -1,0 +1,100 @@
+/**
+ * The engine that runs on any system that Deno runs on: no FFI, no root.
+ *
+ * @module
+ */
+import type { Clock } from "../../clock.ts";
+import type { TrafficEntrance } from "../../director/verdict.ts";
+import { LIMITS } from "../../limits.ts";
+import { IpAddress } from "../../net/address.ts";
+import type { Endpoint } from "../../net/endpoint.ts";
+import type { Binding, EndReason, Engine, EngineEvents, OpenBinding } from "../engine.ts";
+import { TcpBinding } from "./tcp_binding.ts";
+import type { TcpConnection } from "./tcp_connection.ts";
+import { UdpBinding } from "./udp_binding.ts";
+
+/** What the portable engine is made of. */
+export interface PortableEngineOptions {
+  readonly traffic: TrafficEntrance;
+  readonly events: EngineEvents;
+  readonly clock: Clock;
+  /** Whether traffic to this address would come back to this program. */
+  isOwnListener(protocol: Binding["protocol"], target: Endpoint): boolean;
+}
+
+/** Sockets of the runtime itself: node:net for TCP, `Deno.listenDatagram` for UDP. */
+export class PortableEngine implements Engine {
+  readonly name = "portable";
+  readonly #options: PortableEngineOptions;
+  readonly #tcp = new Set<TcpBinding>();
+  readonly #udp = new Set<UdpBinding>();
+  readonly #entries = new Map<number, TcpConnection>();
+  readonly #readBuffer = new Uint8Array(LIMITS.relayBufferBytes);
+  readonly #addresses = new Map<string, IpAddress>();
+
+  constructor(options: PortableEngineOptions) {
+    this.#options = options;
+  }
+
+  async open(binding: Binding): Promise<OpenBinding> {
+    if (binding.protocol === "udp") {
+      const opened = UdpBinding.open(this.#hostFor("udp"), binding);
+      this.#udp.add(opened);
+      return opened;
+    }
+    const shared = { ...this.#hostFor("tcp"), entries: this.#entries, readBuffer: this.#readBuffer };
+    const opened = await TcpBinding.open(shared, binding);
+    this.#tcp.add(opened);
+    return opened;
+  }
+
+  #hostFor(protocol: Binding["protocol"]) {
+    const { traffic, events, clock } = this.#options;
+    const isOwnListener = (host: string, port: number) => this.#isOwnListener(protocol, host, port);
+    return { traffic, events, clock, isOwnListener };
+  }
+
+  /** Addresses of destinations are few and asked about for each connection: parsed once. */
+  #isOwnListener(protocol: Binding["protocol"], host: string, port: number): boolean {
+    let address = this.#addresses.get(host);
+    if (address === undefined) {
+      address = IpAddress.parse(host);
+      if (this.#addresses.size >= LIMITS.destinations) this.#addresses.clear();
+      this.#addresses.set(host, address);
+    }
+    return this.#options.isOwnListener(protocol, { address, port });
+  }
+
+  #bindings(service?: number): (TcpBinding | UdpBinding)[] {
+    const all = [...this.#tcp, ...this.#udp];
+    return service === undefined ? all : all.filter((it) => it.binding.service === service);
+  }
+
+  liveConnections(service?: number): number {
+    return this.#bindings(service).reduce((sum, it) => sum + it.liveConnections, 0);
+  }
+
+  destinationRemoved(destination: number, cut: boolean): void {
+    for (const it of this.#bindings()) it.destinationRemoved(destination, cut);
+  }
+
+  entryExpired(entry: number): void {
+    this.#entries.get(entry)?.entryExpired();
+    for (const it of this.#udp) it.entryExpired(entry);
+  }
+
+  async resetAll(spreadMs: number, reason: EndReason, service?: number): Promise<void> {
+    await Promise.all(this.#bindings(service).map((it) => it.resetAll(spreadMs, reason)));
+  }
+
+  async whenIdle(): Promise<void> {
+    // A connection may have been accepted by one binding while another one was waited for.
+    while (this.liveConnections() > 0) await Promise.all(this.#bindings().map((it) => it.whenIdle()));
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#bindings().map((it) => it.stop()));
+    this.#tcp.clear();
+    this.#udp.clear();
+  }
+}
