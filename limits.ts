@@ -22,6 +22,11 @@ export const LIMITS = {
   tcpBacklogConnections: 4_096,
   /** Bytes one direction of a TCP connection may hold while the peer is slow, before lvsd stops reading. */
   relayBufferBytes: 65_536,
+  /**
+   * The same while both peers are slow at once: the portable engine has to read on until it has found the end of the stream
+   * or knows of more (see engines/portable/tcp_half.ts). Ordinary traffic stays within relayBufferBytes.
+   */
+  relayCrossedBytes: 1_048_576,
   /** Live UDP sessions of one service: each holds one descriptor. The least recently used one goes first. */
   udpSessionsPerService: 8_192,
   /** How long a client's one-packet datagrams may be answered without idleTimeout: 5 s, after which resolvers ask again. */
