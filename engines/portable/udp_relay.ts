@@ -8,13 +8,13 @@ import { ACTION, type TrafficEntrance, type Verdict } from "../../director/verdi
 import { LIMITS } from "../../limits.ts";
 import { IpAddress } from "../../net/address.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
-import { DIRECTION, Flow, PROTOCOL } from "../../net/flow.ts";
+import { DIRECTION, Flow, NO_ENTRY, PROTOCOL } from "../../net/flow.ts";
 import type { Binding, BindingOptions, EndReason, EngineEvents } from "../engine.ts";
 import { errorCode } from "./bind_error.ts";
 import { ownShortage } from "./tcp_failures.ts";
 import { UdpBuffers } from "./udp_buffers.ts";
 import { destinationFailure, refusalReason } from "./udp_reasons.ts";
-import { type SessionOwner, type SessionTarget, UdpSession } from "./udp_session.ts";
+import { type SessionOwner, UdpSession } from "./udp_session.ts";
 import { UdpSessionTable } from "./udp_session_table.ts";
 import { openUdpSocket } from "./udp_socket.ts";
 
@@ -40,8 +40,8 @@ export class UdpRelay implements SessionOwner {
   readonly #sessions: UdpSessionTable;
   readonly #buffers = new UdpBuffers();
   readonly #loops = new Set<Promise<void>>();
-  /** Refilled for each datagram in one-packet mode. */
-  readonly #onePacketFlow = new Flow();
+  /** Refilled for each datagram that has no session yet. */
+  readonly #flow = new Flow();
   readonly #ended = {
     service: 0,
     client: "",
@@ -126,31 +126,27 @@ export class UdpRelay implements SessionOwner {
     if (this.#options.onePacket) return this.#routeOnePacket(client, bytes, from, nowMs);
     const known = this.#sessions.get(client);
     if (known === undefined && this.#refusesNew) return this.#drop("service-removed");
-    const flow = known?.flow ?? this.#fill(new Flow(), from);
+    const flow = known?.flow ?? this.#fill(this.#flow, from);
     const verdict = this.#host.traffic.segment(flow, DIRECTION.input, 0, bytes, nowMs);
     if (verdict.action !== ACTION.forward) return this.#drop(refusalReason(verdict.reason));
-    if (known === undefined) return this.#open(client, flow, from, verdict, nowMs);
-    const { entry, destination, destinationPort } = verdict;
-    if (known.target.destination !== destination || known.target.port !== destinationPort) {
-      // The entry went to another destination since: its session cannot be used any more.
-      const target = this.#targetOf(verdict);
-      this.#end(known, "destination-removed", false);
-      if (this.#refusesNew) return this.#drop("service-removed");
-      return this.#openTo(target, entry, client, flow, from, nowMs);
+    // The director may have ended an entry whose time was up, and the session with it, to make a new one.
+    if (known === undefined || known.isOver) return this.#open(client, from, verdict, nowMs);
+    if (known.target.destination !== verdict.destination || known.target.port !== verdict.destinationPort) {
+      return this.#open(client, from, verdict, nowMs, known);
     }
-    this.#sessions.bindEntry(known, entry);
+    this.#sessions.bindEntry(known, verdict.entry);
     this.#sessions.touch(known, nowMs);
     return known;
   }
 
   #routeOnePacket(client: string, bytes: number, from: Deno.NetAddr, nowMs: number): UdpSession | undefined {
     if (this.#refusesNew) return this.#drop("service-removed");
-    const flow = this.#fill(this.#onePacketFlow, from);
+    const flow = this.#fill(this.#flow, from);
     const verdict = this.#host.traffic.segment(flow, DIRECTION.input, 0, bytes, nowMs);
     if (verdict.action !== ACTION.forward) return this.#drop(refusalReason(verdict.reason));
     const key = `${client}>${verdict.destination}:${verdict.destinationPort}`;
     const known = this.#sessions.get(key);
-    if (known === undefined) return this.#open(key, this.#fill(new Flow(), from), from, verdict, nowMs);
+    if (known === undefined) return this.#open(key, from, verdict, nowMs);
     this.#sessions.touch(known, nowMs);
     return known;
   }
@@ -166,47 +162,42 @@ export class UdpRelay implements SessionOwner {
     flow.virtual.set(virtual.words);
     flow.virtualPort = this.#bound.port;
     flow.service = this.#service;
+    flow.entry = NO_ENTRY;
     return flow;
   }
 
-  #targetOf({ destination, destinationPort: port }: Verdict): SessionTarget {
-    const { host, family } = this.#host.traffic.destinationAddress(destination);
-    return { destination, host, family, port };
-  }
-
+  /** Makes the session that a verdict asks for; `left` is the client's session before its entry went elsewhere. */
   #open(
     key: string,
-    flow: Flow,
     from: Deno.NetAddr,
     verdict: Verdict,
     nowMs: number,
+    left?: UdpSession,
   ): UdpSession | undefined {
-    return this.#openTo(this.#targetOf(verdict), verdict.entry, key, flow, from, nowMs);
-  }
-
-  #openTo(
-    target: SessionTarget,
-    entry: number,
-    key: string,
-    flow: Flow,
-    from: Deno.NetAddr,
-    nowMs: number,
-  ): UdpSession | undefined {
-    if (this.#host.isOwnListener(target.host, target.port)) {
-      this.#destinationFailed(target.destination, flow, "loop");
+    const { entry, destination, destinationPort: port } = verdict;
+    const { host, family } = this.#host.traffic.destinationAddress(destination);
+    const flow = this.#fill(new Flow(), from);
+    flow.entry = entry;
+    if (left !== undefined) this.#end(left, "destination-removed", false);
+    if (this.#refusesNew) return this.#giveUp(flow, "service-removed", nowMs);
+    if (this.#host.isOwnListener(host, port)) {
+      this.#destinationFailed(destination, flow, "loop");
       return this.#drop("loop");
     }
     this.#evictDownTo(this.#options.maxSessions - 1);
-    const socket = this.#openSocket(target.family);
-    if (socket === undefined) {
-      this.#host.traffic.forget(flow, nowMs);
-      return this.#drop("error");
-    }
-    const session = new UdpSession(key, flow, from, target, socket, nowMs);
+    const socket = this.#openSocket(family);
+    if (socket === undefined) return this.#giveUp(flow, "error", nowMs);
+    const session = new UdpSession(key, flow, from, { destination, host, family, port }, socket, nowMs);
     this.#sessions.add(session);
     this.#sessions.bindEntry(session, entry);
     this.#track(this.#relayReplies(session));
     return session;
+  }
+
+  /** No session after all: its entry must not wait for one. */
+  #giveUp(flow: Flow, reason: EndReason, nowMs: number): undefined {
+    if (flow.entry !== NO_ENTRY) this.#host.traffic.forget(flow, nowMs);
+    return this.#drop(reason);
   }
 
   #openSocket(family: 4 | 6): Deno.DatagramConn | undefined {
@@ -248,10 +239,11 @@ export class UdpRelay implements SessionOwner {
     const { traffic, clock, events } = this.#host;
     const nowMs = clock.nowMs();
     const bytes = datagram.length;
-    if (session.entry >= 0) {
+    if (session.entry !== NO_ENTRY) {
       const verdict = traffic.segment(session.flow, DIRECTION.output, 0, bytes, nowMs);
       if (verdict.action !== ACTION.forward) {
-        this.#drop(refusalReason(verdict.reason));
+        // Found out of time by this very datagram, the entry has taken the session along.
+        this.#drop(session.isOver ? "idle-timeout" : refusalReason(verdict.reason));
         return;
       }
     }
@@ -295,7 +287,7 @@ export class UdpRelay implements SessionOwner {
     const nowMs = clock.nowMs();
     session.close();
     this.#sessions.delete(session);
-    if (forget && session.entry >= 0) traffic.forget(session.flow, nowMs);
+    if (forget && session.entry !== NO_ENTRY) traffic.forget(session.flow, nowMs);
     const ended = this.#ended;
     ended.client = session.clientText;
     ended.destination = session.destinationText;

@@ -1,0 +1,193 @@
+/** One engine with one open UDP service, real servers behind it and an ear on its events. */
+import { type Clock, SystemClock } from "../../../clock.ts";
+import type { TrafficEntrance } from "../../../director/verdict.ts";
+import type {
+  BindingOptions,
+  EndedConnection,
+  EndReason,
+  Engine,
+  EngineEvents,
+  OpenBinding,
+} from "../../../engines/engine.ts";
+import { type Endpoint, isNamed, parseEndpoint } from "../../../net/endpoint.ts";
+import { EchoServer } from "./udp_peers.ts";
+import type { TestTraffic, TrafficWish } from "./udp_traffic.ts";
+
+/** What an engine is made from. */
+export interface EngineParts {
+  readonly traffic: TrafficEntrance;
+  readonly events: EngineEvents;
+  readonly clock: Clock;
+  isOwnListener(host: string, port: number): boolean;
+}
+
+/** An engine that takes part; it also hears of entries that expire. */
+export interface UdpEngine extends Engine {
+  entryExpired(entry: number): void;
+}
+
+/** A member of the family, and what it is able to do. */
+export interface UdpFamilyMember {
+  readonly name: string;
+  readonly makeEngine: (parts: EngineParts) => UdpEngine;
+  readonly makeTraffic: (wish: TrafficWish) => TestTraffic;
+  /** Connected sockets: the kernel tells of a server's closed port. */
+  readonly reportsClosedPorts: boolean;
+}
+
+/** Defines tests of a member; sockets, timers and pending calls left behind fail them. */
+export function testOf(
+  member: UdpFamilyMember,
+  limits: { permissions?: Deno.PermissionOptionsObject } = {},
+): (what: string, fn: () => void | Promise<void>) => void {
+  return (what, fn) =>
+    Deno.test({
+      name: `udp ${member.name}: ${what}`,
+      fn,
+      sanitizeOps: true,
+      sanitizeResources: true,
+      ...limits,
+    });
+}
+
+export const PLAIN: BindingOptions = {
+  connectTimeoutMs: 1_000,
+  retries: 0,
+  sendProxy: "none",
+  acceptProxyFrom: [],
+  onePacket: false,
+  maxSessions: 1_000,
+};
+
+/** Longest wait for an event that must come. */
+const EVENT_MS = 5_000;
+
+/** Everything that the engine said. */
+export class HeardEvents implements EngineEvents {
+  readonly endings: EndedConnection[] = [];
+  readonly drops: EndReason[] = [];
+  readonly failures: { destination: number; reason: EndReason }[] = [];
+  readonly successes: number[] = [];
+  readonly troubles: string[] = [];
+  #waiters: { met: () => boolean; resolve: () => void }[] = [];
+
+  ended(connection: EndedConnection): void {
+    this.endings.push({ ...connection });
+    this.#heard();
+  }
+
+  dropped(_service: number, reason: EndReason): void {
+    this.drops.push(reason);
+    this.#heard();
+  }
+
+  connectFailed(destination: number, reason: EndReason): void {
+    this.failures.push({ destination, reason });
+    this.#heard();
+  }
+
+  connectSucceeded(destination: number): void {
+    this.successes.push(destination);
+    this.#heard();
+  }
+
+  trouble(_service: number, message: string): void {
+    this.troubles.push(message);
+    this.#heard();
+  }
+
+  #heard(): void {
+    const met = this.#waiters.filter((it) => it.met());
+    this.#waiters = this.#waiters.filter((it) => !met.includes(it));
+    for (const { resolve } of met) resolve();
+  }
+
+  /** Resolves as soon as the events heard meet a condition. */
+  until(what: string, met: () => boolean): Promise<void> {
+    if (met()) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error(`not heard in ${EVENT_MS} ms: ${what}`)), EVENT_MS);
+      this.#waiters.push({
+        met,
+        resolve: () => {
+          clearTimeout(late);
+          resolve();
+        },
+      });
+    });
+  }
+}
+
+export interface SettingOptions {
+  readonly listen?: string;
+  readonly clock?: Clock;
+  readonly options?: Partial<BindingOptions>;
+  readonly isOwnListener?: (host: string, port: number) => boolean;
+}
+
+/** Made by {@linkcode openSetting}, and closed at the end of its block. */
+export class UdpSetting implements AsyncDisposable {
+  readonly engine: UdpEngine;
+  readonly traffic: TestTraffic;
+  readonly events: HeardEvents;
+  readonly open: OpenBinding;
+  readonly #servers: EchoServer[] = [];
+
+  constructor(engine: UdpEngine, traffic: TestTraffic, events: HeardEvents, open: OpenBinding) {
+    this.engine = engine;
+    this.traffic = traffic;
+    this.events = events;
+    this.open = open;
+  }
+
+  /** Where clients send to: a wildcard is reached by the loopback address of its family. */
+  get to(): { hostname: string; port: number } {
+    const { address, port } = this.open.bound;
+    const loopback = address.family === 6 ? "::1" : "127.0.0.1";
+    return { hostname: address.isUnspecified ? loopback : `${address}`, port };
+  }
+
+  /** A real server that is a destination. */
+  addServer(name = "", hostname = "127.0.0.1"): { server: EchoServer; destination: number } {
+    const server = new EchoServer(name, hostname);
+    this.#servers.push(server);
+    return { server, destination: this.traffic.addDestination(server.hostname, server.port) };
+  }
+
+  /** The destination leaves, in the order in which the daemon does it. */
+  removeDestination(destination: number): void {
+    this.traffic.removeDestination(destination);
+    this.engine.destinationRemoved(destination, false);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.engine.stop();
+    for (const server of this.#servers) await server[Symbol.asyncDispose]();
+  }
+}
+
+export async function openSetting(member: UdpFamilyMember, wish: SettingOptions = {}): Promise<UdpSetting> {
+  const events = new HeardEvents();
+  const options: BindingOptions = { ...PLAIN, ...wish.options };
+  const traffic = member.makeTraffic({
+    onePacket: options.onePacket,
+    expired: (entry) => engine.entryExpired(entry),
+  });
+  const engine = member.makeEngine({
+    traffic: traffic.entrance,
+    events,
+    clock: wish.clock ?? new SystemClock(),
+    isOwnListener: wish.isOwnListener ?? (() => false),
+  });
+  const listen = endpointOf(wish.listen ?? "127.0.0.1:0");
+  const service = traffic.service;
+  const open = await engine.open({ service, name: "dns", protocol: "udp", listen, options });
+  return new UdpSetting(engine, traffic, events, open);
+}
+
+/** An address and port that stands in a test. */
+export function endpointOf(text: string): Endpoint {
+  const endpoint = parseEndpoint(text);
+  if (isNamed(endpoint)) throw new Error(`${text} is a name`);
+  return endpoint;
+}
