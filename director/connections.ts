@@ -4,6 +4,7 @@
  * @module
  */
 import type { Flow } from "../net/flow.ts";
+import { Chains, foldAddress, mixHash } from "./chains.ts";
 import { ENTRY, ENTRY_TIME, ENTRY_TIMES, ENTRY_WORDS } from "./entry_layout.ts";
 import { DESTINATION, DESTINATION_WORDS, ENTRY_FLAG, hashChains, METHOD } from "./layout.ts";
 import { slotMask, SlotPool } from "./slots.ts";
@@ -25,7 +26,7 @@ export class ConnectionTable {
   readonly wheel: TimerWheel;
   readonly capacity: number;
   readonly #store: Store;
-  readonly #chains: Int32Array;
+  readonly #chains: Chains;
   readonly #state: Int32Array;
   readonly #pool: SlotPool;
   readonly #mask: number;
@@ -41,7 +42,8 @@ export class ConnectionTable {
     const at = sections(this.capacity);
     this.words = new Int32Array(buffer, at.entries, (this.capacity + 1) * ENTRY_WORDS);
     this.times = new Float64Array(buffer, at.entries, (this.capacity + 1) * ENTRY_TIMES);
-    this.#chains = new Int32Array(buffer, at.chains, hashChains(this.capacity));
+    const heads = new Int32Array(buffer, at.chains, hashChains(this.capacity));
+    this.#chains = new Chains(heads, this.words, ENTRY_WORDS, ENTRY.hashLink);
     this.#destinationMask = slotMask(store.capacities.destinations);
     this.#mask = slotMask(this.capacity);
     const { words, times, capacity } = this;
@@ -63,8 +65,8 @@ export class ConnectionTable {
       timeStride: ENTRY_TIMES,
       expiresMs: ENTRY_TIME.expiresMs,
     };
-    const heads = new Int32Array(buffer, at.wheel, WHEEL_BUCKETS);
-    this.wheel = new TimerWheel(heads, rows, new Float64Array(buffer, 0, STATE_WORDS / 2), STATE.tick);
+    const buckets = new Int32Array(buffer, at.wheel, WHEEL_BUCKETS);
+    this.wheel = new TimerWheel(buckets, rows, new Float64Array(buffer, 0, STATE_WORDS / 2), STATE.tick);
   }
 
   /**
@@ -107,14 +109,9 @@ export class ConnectionTable {
 
   /** Row of the flow's entry, 0 for none. */
   find(flow: Flow, output: boolean): number {
-    const words = this.words;
-    let row = this.#chains[this.#chain(flow)] ?? 0;
-    while (row !== 0) {
-      const base = row * ENTRY_WORDS;
-      if (this.#matches(base, flow, output)) return row;
-      row = words[base + ENTRY.hashLink] ?? 0;
-    }
-    return 0;
+    let row = this.#chains.first(this.#hash(flow));
+    while (row !== 0 && !this.#matches(row * ENTRY_WORDS, flow, output)) row = this.#chains.next(row);
+    return row;
   }
 
   /** A fresh entry for the flow, in the hash table; 0 when all rows are taken. */
@@ -132,35 +129,18 @@ export class ConnectionTable {
     words[base + ENTRY.state] = 0;
     words[base + ENTRY.template] = 0;
     words[base + ENTRY.inPackets] = 0;
-    const chain = this.#chain(flow);
-    words[base + ENTRY.hashLink] = this.#chains[chain] ?? 0;
+    this.#chains.push(row, this.#hash(flow));
     words[base + ENTRY.hashed] = 1;
-    this.#chains[chain] = row;
     this.#state[STATE.count] = this.count + 1;
     return row;
   }
 
   /** Nobody finds the entry any more; its row stays in use until {@linkcode release}. */
   hide(row: number): void {
-    const words = this.words;
     const base = row * ENTRY_WORDS;
-    if (words[base + ENTRY.hashed] === 0) return;
-    words[base + ENTRY.hashed] = 0;
-    const after = words[base + ENTRY.hashLink] ?? 0;
-    const chain = this.#chainOf(base);
-    let other = this.#chains[chain] ?? 0;
-    if (other === row) {
-      this.#chains[chain] = after;
-      return;
-    }
-    while (other !== 0) {
-      const link = other * ENTRY_WORDS + ENTRY.hashLink;
-      if (words[link] === row) {
-        words[link] = after;
-        return;
-      }
-      other = words[link] ?? 0;
-    }
+    if (this.words[base + ENTRY.hashed] === 0) return;
+    this.words[base + ENTRY.hashed] = 0;
+    this.#chains.remove(row, this.#hashOf(base));
   }
 
   /** Frees a row: out of the hash table, the wheel and the list of ended ones. */
@@ -239,34 +219,22 @@ export class ConnectionTable {
     return sameAddress(this.#store.destinations, destination + DESTINATION.address, flow.virtual);
   }
 
-  #chain(flow: Flow): number {
+  #hash(flow: Flow): number {
     const { client } = flow;
-    const folded = flow.family === 4
-      ? client[0] ?? 0
-      : (client[0] ?? 0) ^ Math.imul(client[1] ?? 0, 0x85ebca6b) ^ Math.imul(client[2] ?? 0, 0xc2b2ae35) ^
-        Math.imul(client[3] ?? 0, 0x27d4eb2f);
-    return this.#mix(folded, flow.clientPort, flow.protocol);
+    const folded = foldAddress(client[0] ?? 0, client[1] ?? 0, client[2] ?? 0, client[3] ?? 0);
+    return mixHash(this.#seed, folded, flow.clientPort, flow.protocol);
   }
 
-  #chainOf(base: number): number {
+  #hashOf(base: number): number {
     const words = this.words;
-    const kind = words[base + ENTRY.kind] ?? 0;
-    const client = base + ENTRY.client;
-    const folded = kind >>> 8 === 4
-      ? words[client] ?? 0
-      : (words[client] ?? 0) ^ Math.imul(words[client + 1] ?? 0, 0x85ebca6b) ^
-        Math.imul(words[client + 2] ?? 0, 0xc2b2ae35) ^ Math.imul(words[client + 3] ?? 0, 0x27d4eb2f);
-    return this.#mix(folded, (words[base + ENTRY.ports] ?? 0) >>> 16, kind & 0xff);
-  }
-
-  /** Seeded; the rounds are those of MurmurHash3's finalizer. */
-  #mix(address: number, port: number, protocol: number): number {
-    let hash = Math.imul(address ^ this.#seed, 0xcc9e2d51);
-    hash ^= hash >>> 15;
-    hash = Math.imul(hash ^ (port << 8) ^ protocol, 0x85ebca6b);
-    hash ^= hash >>> 13;
-    hash = Math.imul(hash, 0xc2b2ae35);
-    return (hash ^ (hash >>> 16)) & (this.#chains.length - 1);
+    const at = base + ENTRY.client;
+    const folded = foldAddress(words[at] ?? 0, words[at + 1] ?? 0, words[at + 2] ?? 0, words[at + 3] ?? 0);
+    return mixHash(
+      this.#seed,
+      folded,
+      (words[base + ENTRY.ports] ?? 0) >>> 16,
+      (words[base + ENTRY.kind] ?? 0) & 0xff,
+    );
   }
 }
 

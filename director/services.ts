@@ -7,6 +7,7 @@ import { DirectorError } from "../errors.ts";
 import { formatEndpoint } from "../net/endpoint.ts";
 import { type Flow, PROTOCOL } from "../net/flow.ts";
 import { maskWords } from "../net/prefix.ts";
+import { Chains, foldAddress, mixHash } from "./chains.ts";
 import { HEADER, SERVICE, SERVICE_FLAG, SERVICE_WORDS } from "./layout.ts";
 import { slotMask, SlotPool } from "./slots.ts";
 import type { ServiceKey, ServiceSpec } from "./specs.ts";
@@ -23,7 +24,7 @@ export class ServiceTable {
   readonly #store: Store;
   readonly #words: Int32Array;
   readonly #header: Int32Array;
-  readonly #chains: Int32Array;
+  readonly #chains: Chains;
   readonly #pool: SlotPool;
   readonly #mask: number;
 
@@ -31,7 +32,7 @@ export class ServiceTable {
     this.#store = store;
     this.#words = store.services;
     this.#header = store.header;
-    this.#chains = store.serviceChains;
+    this.#chains = new Chains(store.serviceChains, store.services, SERVICE_WORDS, SERVICE.hashLink);
     this.#mask = slotMask(store.capacities.services);
     this.#pool = new SlotPool(store.header, HEADER.serviceSlots, {
       words: store.services,
@@ -91,7 +92,7 @@ export class ServiceTable {
       this.#words.fill(0, base + SERVICE.protocol, base + SERVICE_WORDS);
       this.#writeKey(base, key);
       this.write(slot, spec);
-      this.#linkInChain(slot);
+      this.#chains.push(slot, this.#hashOf(base));
       this.#linkInOrder(slot);
       this.#countSpecialPorts(base, 1);
     });
@@ -123,7 +124,7 @@ export class ServiceTable {
   /** Takes a service out of every list and frees its row. */
   remove(slot: number): void {
     this.#change(() => {
-      this.#unlinkFromChain(slot);
+      this.#chains.remove(slot, this.#hashOf(slot * SERVICE_WORDS));
       this.#unlinkFromOrder(slot);
       this.#countSpecialPorts(slot * SERVICE_WORDS, -1);
       this.#pool.give(slot);
@@ -159,7 +160,7 @@ export class ServiceTable {
 
   #find(family: number, protocol: number, address: Uint32Array, port: number, mark: number): number {
     const words = this.#words;
-    let slot = this.#chains[this.#chain(family, protocol, address, port, mark)] ?? 0;
+    let slot = this.#chains.first(keyHash(family, protocol, address, port, mark));
     while (slot !== 0) {
       const base = slot * SERVICE_WORDS;
       if (
@@ -172,26 +173,17 @@ export class ServiceTable {
       ) {
         return words[base + SERVICE.handle] ?? 0;
       }
-      slot = words[base + SERVICE.hashLink] ?? 0;
+      slot = this.#chains.next(slot);
     }
     return 0;
   }
 
-  /** Services come from the configuration, not from strangers: the hash needs no secret. */
-  #chain(family: number, protocol: number, address: Uint32Array, port: number, mark: number): number {
-    let hash = mark !== 0
-      ? mark
-      : (address[0] ?? 0) ^ (address[1] ?? 0) ^ (address[2] ?? 0) ^ (address[3] ?? 0);
-    hash = Math.imul(hash ^ (port << 16) ^ (protocol << 8) ^ family, 0x61c88647);
-    return (hash ^ (hash >>> 15)) & (this.#chains.length - 1);
-  }
-
-  #chainOf(base: number): number {
+  #hashOf(base: number): number {
     const words = this.#words;
     const mark = (words[base + SERVICE.mark] ?? 0) >>> 0;
     const address = Uint32Array.from(words.subarray(base + SERVICE.address, base + SERVICE.address + 4));
     const protocol = mark !== 0 ? 0 : words[base + SERVICE.protocol] ?? 0;
-    return this.#chain(
+    return keyHash(
       words[base + SERVICE.family] ?? 0,
       protocol,
       address,
@@ -229,30 +221,6 @@ export class ServiceTable {
     if (port === FTP_PORT) this.#header[HEADER.ftpServices] = (this.#header[HEADER.ftpServices] ?? 0) + by;
   }
 
-  #linkInChain(slot: number): void {
-    const chain = this.#chainOf(slot * SERVICE_WORDS);
-    this.#words[slot * SERVICE_WORDS + SERVICE.hashLink] = this.#chains[chain] ?? 0;
-    this.#chains[chain] = slot;
-  }
-
-  #unlinkFromChain(slot: number): void {
-    const chain = this.#chainOf(slot * SERVICE_WORDS);
-    const after = this.#words[slot * SERVICE_WORDS + SERVICE.hashLink] ?? 0;
-    let other = this.#chains[chain] ?? 0;
-    if (other === slot) {
-      this.#chains[chain] = after;
-      return;
-    }
-    while (other !== 0) {
-      const link = other * SERVICE_WORDS + SERVICE.hashLink;
-      if (this.#words[link] === slot) {
-        this.#words[link] = after;
-        return;
-      }
-      other = this.#words[link] ?? 0;
-    }
-  }
-
   #linkInOrder(slot: number): void {
     const last = this.#header[HEADER.lastService] ?? 0;
     this.#words[slot * SERVICE_WORDS + SERVICE.previous] = last;
@@ -269,6 +237,12 @@ export class ServiceTable {
     if (after === 0) this.#header[HEADER.lastService] = before;
     else this.#words[after * SERVICE_WORDS + SERVICE.previous] = before;
   }
+}
+
+/** Services come from the configuration, not from strangers: the hash needs no secret. */
+function keyHash(family: number, protocol: number, address: Uint32Array, port: number, mark: number): number {
+  const folded = foldAddress(address[0] ?? 0, address[1] ?? 0, address[2] ?? 0, address[3] ?? 0);
+  return mixHash(0, folded, mark | 0, (port << 16) ^ (protocol << 8) ^ family);
 }
 
 /** The key as ipvsadm prints it. */

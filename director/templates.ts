@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { Chains, foldAddress, mixHash } from "./chains.ts";
 import type { DestinationTable } from "./destinations.ts";
 import {
   DESTINATION,
@@ -42,7 +43,7 @@ export class TemplateTable {
   readonly #store: Store;
   readonly #words: Int32Array;
   readonly #times: Float64Array;
-  readonly #chains: Int32Array;
+  readonly #chains: Chains;
   readonly #destinations: DestinationTable;
   readonly #pool: SlotPool;
   readonly #seed: number;
@@ -53,7 +54,7 @@ export class TemplateTable {
     this.#store = store;
     this.#words = store.templates;
     this.#times = store.templateTimes;
-    this.#chains = store.templateChains;
+    this.#chains = new Chains(store.templateChains, store.templates, TEMPLATE_WORDS, TEMPLATE.hashLink);
     this.#destinations = destinations;
     this.#seed = seed;
     this.#pool = new SlotPool(store.header, HEADER.templateSlots, {
@@ -83,16 +84,13 @@ export class TemplateTable {
 
   /** Row of the template with this key, 0 for none. One whose time is up is ended, or prolonged, first. */
   find(key: TemplateKey, nowMs: number): number {
-    const words = this.#words;
-    let row = this.#chains[this.#chain(key)] ?? 0;
+    let row = this.#chains.first(this.#hash(key));
     while (row !== 0) {
-      const base = row * TEMPLATE_WORDS;
-      if (this.#matches(base, key)) {
-        if (this.expiresMs(row) > nowMs) return row;
-        this.#due(row, nowMs);
-        return words[base + TEMPLATE.handle] === 0 || (words[base + TEMPLATE.handle] ?? 0) < 0 ? 0 : row;
+      if (this.#matches(row * TEMPLATE_WORDS, key)) {
+        if (this.expiresMs(row) <= nowMs) this.#due(row, nowMs);
+        return (this.#words[row * TEMPLATE_WORDS + TEMPLATE.handle] ?? 0) > 0 ? row : 0;
       }
-      row = words[base + TEMPLATE.hashLink] ?? 0;
+      row = this.#chains.next(row);
     }
     return 0;
   }
@@ -120,7 +118,7 @@ export class TemplateTable {
     words[base + TEMPLATE.entryFlags] = this.#store.destinations[from + DESTINATION.entryFlags] ?? 0;
     words[base + TEMPLATE.destinationPort] = destinationPort;
     this.#times[row * TEMPLATE_TIMES + TEMPLATE_TIME.timeoutMs] = timeoutMs;
-    this.#link(row, this.#chain(key));
+    this.#chains.push(row, this.#hash(key));
     this.#destinations.bindTemplate(destination);
     this.#store.header[HEADER.templateCount] = this.count + 1;
     this.#wheel.set(row, nowMs + timeoutMs, nowMs);
@@ -161,17 +159,17 @@ export class TemplateTable {
   invalidate(row: number): void {
     const base = row * TEMPLATE_WORDS;
     if (this.#words[base + TEMPLATE.virtualPort] === INVALID_PORT) return;
-    this.#unlink(row);
+    this.#chains.remove(row, this.#hashOf(base));
     this.#words[base + TEMPLATE.virtualPort] = INVALID_PORT;
     this.#words[base + TEMPLATE.destinationPort] = INVALID_PORT;
-    this.#link(row, this.#chainOf(base));
+    this.#chains.push(row, this.#hashOf(base));
   }
 
   /** Ends a template that no connection hangs on. */
   remove(row: number): void {
     const base = row * TEMPLATE_WORDS;
     this.#wheel.stop(row);
-    this.#unlink(row);
+    this.#chains.remove(row, this.#hashOf(base));
     const destination = this.#destinations.slotOf(this.destination(row));
     if (destination !== 0) this.#destinations.unbindTemplate(destination);
     this.#words[base + TEMPLATE.destination] = 0;
@@ -244,49 +242,29 @@ export class TemplateTable {
     return true;
   }
 
-  #chain(key: TemplateKey): number {
-    return this.#mix(fold(key.client, 0), fold(key.virtual, 0), (key.virtualPort << 8) ^ key.protocol);
+  #hash(key: TemplateKey): number {
+    return this.#hashWords(key.client, 0, key.virtual, 0, key.virtualPort, key.protocol);
   }
 
-  #chainOf(base: number): number {
+  #hashOf(base: number): number {
     const words = this.#words;
-    const service = ((words[base + TEMPLATE.virtualPort] ?? 0) << 8) ^ (words[base + TEMPLATE.protocol] ?? 0);
-    return this.#mix(fold(words, base + TEMPLATE.client), fold(words, base + TEMPLATE.virtual), service);
+    const port = words[base + TEMPLATE.virtualPort] ?? 0;
+    const protocol = words[base + TEMPLATE.protocol] ?? 0;
+    return this.#hashWords(words, base + TEMPLATE.client, words, base + TEMPLATE.virtual, port, protocol);
   }
 
-  #mix(client: number, virtual: number, service: number): number {
-    let hash = Math.imul(client ^ this.#seed, 0xcc9e2d51);
-    hash = Math.imul((hash ^ (hash >>> 15)) ^ virtual, 0x85ebca6b);
-    hash = Math.imul((hash ^ (hash >>> 13)) ^ service, 0xc2b2ae35);
-    return (hash ^ (hash >>> 16)) & (this.#chains.length - 1);
-  }
-
-  #link(row: number, chain: number): void {
-    this.#words[row * TEMPLATE_WORDS + TEMPLATE.hashLink] = this.#chains[chain] ?? 0;
-    this.#chains[chain] = row;
-  }
-
-  #unlink(row: number): void {
-    const words = this.#words;
-    const chain = this.#chainOf(row * TEMPLATE_WORDS);
-    const after = words[row * TEMPLATE_WORDS + TEMPLATE.hashLink] ?? 0;
-    let other = this.#chains[chain] ?? 0;
-    if (other === row) {
-      this.#chains[chain] = after;
-      return;
-    }
-    while (other !== 0) {
-      const link = other * TEMPLATE_WORDS + TEMPLATE.hashLink;
-      if (words[link] === row) {
-        words[link] = after;
-        return;
-      }
-      other = words[link] ?? 0;
-    }
+  #hashWords(
+    client: Int32Array,
+    c: number,
+    virtual: Int32Array,
+    v: number,
+    port: number,
+    protocol: number,
+  ): number {
+    return mixHash(this.#seed, foldWords(client, c), foldWords(virtual, v), (port << 8) ^ protocol);
   }
 }
 
-function fold(words: Int32Array, index: number): number {
-  return (words[index] ?? 0) ^ Math.imul(words[index + 1] ?? 0, 0x85ebca6b) ^
-    Math.imul(words[index + 2] ?? 0, 0xc2b2ae35) ^ Math.imul(words[index + 3] ?? 0, 0x27d4eb2f);
+function foldWords(words: Int32Array, index: number): number {
+  return foldAddress(words[index] ?? 0, words[index + 1] ?? 0, words[index + 2] ?? 0, words[index + 3] ?? 0);
 }

@@ -324,6 +324,7 @@ export const openingCases: Cases = {
     assert.equal(from(director, flow, ACK, 0).destination, a);
     assert.deepEqual(director.destinationViews(service).map((view) => view.statistics.connections), [1, 1]);
     assert.equal(director.serviceView(service).statistics.connections, 1);
+    assert.equal(director.totals().connections, 1);
     director.advance(900_000);
     assert.deepEqual(sums(director, service), [[0, 0], [0, 0]]);
   },

@@ -256,6 +256,14 @@ export const persistenceCases: Cases = {
     assert.equal(director.templateCount, 0);
   },
 
+  "a connection that found no room does not hang on its template": (make) => {
+    const director = make({ connectionEntries: 1 });
+    withThree(director);
+    open(director, tcp("192.0.2.1:1"), 0);
+    assert.equal(from(director, tcp("192.0.2.1:2"), SYN, 0).reason, DROP_REASON.tableFull);
+    assert.equal(template(director)?.controls, 1);
+  },
+
   "everything is zero when the last has gone": (make) => {
     const director = make();
     const { service } = withThree(director);

@@ -71,3 +71,17 @@ Deno.test("states: an answer that carries the real server's address finds its NA
   assert.ok(verdict.entry > 0);
   assert.equal(verdict.service, director.findService({ protocol: 6, ...at("10.99.0.1:80") }));
 });
+
+Deno.test("states: DR uses the one-way table until an answer is seen after all", () => {
+  for (const seesAnswer of [false, true]) {
+    const director = makeDirector();
+    const service = director.addService(tcpService(), 0);
+    director.addDestination(service, destination("10.2.0.1:80", { method: "dr" }), 0);
+    const flow = tcp("192.0.2.1:40000");
+    director.segment(flow, DIRECTION.input, SYN, 40, 0);
+    if (seesAnswer) director.segment(flow, DIRECTION.output, SYN | ACK, 40, 0);
+    director.segment(flow, DIRECTION.input, ACK, 40, 0);
+    director.segment(flow, DIRECTION.input, FIN | ACK, 40, 0);
+    assert.equal(entryText(director, service), seesAnswer ? "CLOSE_WAIT/60/I" : "FIN_WAIT/120/I");
+  }
+});
