@@ -2,6 +2,7 @@
  * Every route of the admin API, and who may use it.
  */
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import { type Access, createAdminApp } from "../../../admin/app.ts";
 import { assertListenAllowed } from "../../../admin/guard.ts";
 import { SystemError } from "../../../errors.ts";
@@ -77,13 +78,15 @@ Deno.test("admin: POST /reload answers 200 with the changes, 422 with the mistak
   assert.equal(source.reloads, 2);
 });
 
-Deno.test("admin: GET / lists every route that answers", async () => {
+Deno.test("admin: GET / and docs/admin.md list every route that answers", async () => {
   const { ask } = bench();
   const text = await (await ask("/")).text();
+  const page = Deno.readTextFileSync(fileURLToPath(new URL("../../../docs/admin.md", import.meta.url)));
   const routes = [...text.matchAll(/^(GET|POST) +(\/\w+)/gm)];
   assert.equal(routes.length, 5);
   for (const [, method = "", path = ""] of routes) {
     assert.ok((await ask(path, { method })).ok, `${method} ${path}`);
+    assert.ok(page.includes(`| \`${method} ${path}\``), `docs/admin.md has no row for ${method} ${path}`);
   }
 });
 

@@ -138,6 +138,27 @@ Deno.test({
   },
 });
 
+const isRoot = Deno.uid() === 0;
+
+Deno.test({
+  name: `admin server: another user may not connect to the control socket${
+    isRoot ? "" : " (skipped: needs root)"
+  }`,
+  ignore: !isRoot || (noCurl && !inCi),
+  fn: async () => {
+    using directory = new SocketDirectory();
+    await using _door = await openSocket(directory.socketPath);
+    Deno.chmodSync(directory.path, 0o755);
+    const statusAs = async (uid: number) => {
+      const args = ["-s", "--unix-socket", directory.socketPath, "http://localhost/healthz"];
+      return await new Deno.Command("curl", { args, uid, stdout: "piped" }).output();
+    };
+    assert.equal((await statusAs(0)).code, 0);
+    // 65534 is nobody; 7 is curl's "could not connect".
+    assert.equal((await statusAs(65_534)).code, 7);
+  },
+});
+
 Deno.test({
   name: "admin server: the control socket's directory is made, with mode 0700",
   ignore: !UNIX,
