@@ -106,7 +106,7 @@ class Replay {
       case "syn":
         return this.#open(event, untilS);
       case "admin": {
-        const code = this.#world.apply(parseCommand(event.args));
+        const code = this.#world.apply(parseCommand(event.args), untilS);
         if (code !== event.rc) return `kernel answers ${event.rc}, lvsd ${code}`;
         // Read back some time before the next event.
         return this.#compare(event.after, untilS);
@@ -133,17 +133,21 @@ class Replay {
   #exchange(event: ConnectionEvent, untilS: number): string | undefined {
     const conversation = this.#conversations.get(event.id);
     if (conversation === undefined) return `no conversation has the id ${event.id}`;
+    const stall = this.#stalls.find((it) => it.conversation === conversation);
+    // Whether a doubtful repetition was answered shows when the socket is closed: with an unread answer it is reset.
+    if (stall?.isDoubtful && event.ev === "close" && event.state === "CLOSE") conversation.repeat();
     const wasStalled = conversation.isStalled;
     let result = conversation.exchange(event.ev);
     if (!wasStalled && conversation.isStalled) this.#stalls.push(new Stall(conversation, this.#world));
+    const isFreed = event.ev === "data"
+      ? event.result === "ok"
+      : event.state !== this.#world.entryOf(conversation.flow)?.state;
     // Only a repetition can free a stalled connection, and only when one may come within the event.
-    const isFreed = wasStalled && event.result === "ok" && event.ev === "data" &&
-      this.#stalls.some((it) =>
-        it.conversation === conversation && it.isPossibleBy(this.#world.timeOf(untilS))
-      );
-    if (isFreed && conversation.repeat()) {
-      conversation.read();
-      result = "ok";
+    if (wasStalled && isFreed && stall?.isPossibleBy(this.#world.timeOf(untilS)) && conversation.repeat()) {
+      if (event.ev === "data") {
+        conversation.read();
+        result = "ok";
+      }
     }
     return this.#compareOutcome(event, conversation, result, untilS);
   }
@@ -183,8 +187,7 @@ class Replay {
       if (difference === undefined) break;
       const wanted = tooActive(expected, actual);
       const stall = this.#stalls.find((it) =>
-        it.isPossibleBy(atMs) && this.#world.isReachable(it.conversation) &&
-        wanted.has(this.#world.rowOf(it.conversation))
+        (it.isPossibleBy(atMs) || it.isDoubtful) && wanted.has(this.#world.rowOf(it.conversation))
       );
       if (stall === undefined || !stall.conversation.repeat()) return difference;
     }

@@ -12,15 +12,15 @@ import type { Conversation } from "./conversation.ts";
  * virtual machine. The first repetition comes after one time-out, the next ones after 2, 4, 8 ... of them.
  */
 const SHORTEST_TIMEOUT_MS = 200;
-const LONGEST_TIMEOUT_MS = 214;
+const LONGEST_TIMEOUT_MS = 220;
 /** From the start of an event to the packet. */
-const LONGEST_START_MS = 25;
+const LONGEST_START_MS = 40;
 
 /** What a stall needs to know about the world around. */
 export interface Surroundings {
   readonly clock: Clock;
-  /** Whether the conversation's destination is there again. */
-  isReachable(conversation: Conversation): boolean;
+  /** Time from which the conversation's destination is there for certain; undefined when it is not there. */
+  reachableFromMs(conversation: Conversation): number | undefined;
 }
 
 /** The repetitions of one conversation, from the first drop until one comes through. */
@@ -29,8 +29,8 @@ export class Stall {
   readonly #around: Surroundings;
   readonly #startMs: number;
   #attempt = 1;
-  #mayBeSent = false;
   #isOverdue = false;
+  #isDoubtful = false;
 
   constructor(conversation: Conversation, around: Surroundings) {
     this.conversation = conversation;
@@ -39,35 +39,35 @@ export class Stall {
     this.#await();
   }
 
-  /** The current repetition may be on the wire by now, and would come through. */
-  get isPossible(): boolean {
-    return this.#mayBeSent && this.conversation.isStalled && this.#around.isReachable(this.conversation);
-  }
-
   /** Whether the current repetition may be sent by then. */
   isPossibleBy(timeMs: number): boolean {
     return timeMs >= this.#earliestMs;
   }
 
-  /** The counters show that a repetition of which it was not clear did not come through. */
+  /** A repetition crossed with the coming or going of its destination, and nothing told yet whether it came through. */
+  get isDoubtful(): boolean {
+    return this.#isDoubtful;
+  }
+
+  /** The counters are right without the current repetition, so it is not made if it should be over by now. */
   passOver(): void {
-    if (this.#isOverdue) this.#next();
+    if (this.#isOverdue) this.#next(true);
   }
 
   #await(): void {
     const { clock } = this.#around;
     const nowMs = clock.nowMs();
-    let wasReachable = false;
+    let fromMs: number | undefined;
     clock.after(this.#earliestMs - nowMs, () => {
-      this.#mayBeSent = true;
-      wasReachable = this.#around.isReachable(this.conversation);
+      fromMs = this.#around.reachableFromMs(this.conversation);
     });
     clock.after(this.#startMs + LONGEST_START_MS + this.#attempt * LONGEST_TIMEOUT_MS - nowMs, () => {
       if (!this.conversation.isStalled) return;
-      const isReachable = this.#around.isReachable(this.conversation);
-      if (wasReachable && isReachable) this.conversation.repeat();
-      else if (isReachable) this.#isOverdue = true; // it came back meanwhile: before or after the packet?
-      else this.#next();
+      const wasThere = fromMs !== undefined;
+      fromMs = this.#around.reachableFromMs(this.conversation);
+      if (fromMs === undefined) this.#next(wasThere);
+      else if (fromMs <= this.#earliestMs) this.conversation.repeat();
+      else this.#isOverdue = true;
     });
   }
 
@@ -75,9 +75,9 @@ export class Stall {
     return this.#startMs + this.#attempt * SHORTEST_TIMEOUT_MS;
   }
 
-  #next(): void {
+  #next(isDoubtful: boolean): void {
+    this.#isDoubtful ||= isDoubtful;
     this.#attempt *= 2;
-    this.#mayBeSent = false;
     this.#isOverdue = false;
     this.#await();
   }

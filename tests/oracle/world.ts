@@ -41,6 +41,8 @@ export class World implements Surroundings {
   readonly clock = new ManualClock(START_MS);
   readonly #director: Director;
   readonly #markRules: MarkRule[] = [];
+  /** Destinations by handle, and from when they are there for certain. */
+  readonly #addedMs = new Map<number, number>();
 
   constructor(options: WorldOptions) {
     this.#director = new Director({
@@ -66,10 +68,10 @@ export class World implements Surroundings {
     this.clock.after(delayMs, run);
   }
 
-  /** Makes one change; the exit code that ipvsadm would have. */
-  apply(command: Command): number {
+  /** Makes one change, which the kernel has made by `untilS`; the exit code that ipvsadm would have. */
+  apply(command: Command, untilS = 0): number {
     try {
-      this.#change(command);
+      this.#change(command, this.timeOf(untilS));
       return 0;
     } catch (error) {
       if (error instanceof DirectorError) return REFUSED;
@@ -153,19 +155,19 @@ export class World implements Surroundings {
 
   /** The conversation's destination as `SERVICE DESTINATION` in {@linkcode counters}; "" when it is in no list. */
   rowOf(conversation: Conversation): string {
-    if (!this.isReachable(conversation)) return "";
+    if (this.reachableFromMs(conversation) === undefined) return "";
     const view = this.#director.destinationView(conversation.destination);
     return `${serviceText(this.#director.serviceView(view.service).key)} ${formatEndpoint(view)}`;
   }
 
-  isReachable(conversation: Conversation): boolean {
-    const { destination } = conversation;
-    return this.#director.services().some(({ handle }) =>
+  reachableFromMs({ destination }: Conversation): number | undefined {
+    const isListed = this.#director.services().some(({ handle }) =>
       this.#director.destinationViews(handle).some((view) => view.handle === destination)
     );
+    return isListed ? this.#addedMs.get(destination) ?? START_MS : undefined;
   }
 
-  #change(command: Command): void {
+  #change(command: Command, untilMs: number): void {
     const nowMs = this.clock.nowMs();
     const director = this.#director;
     switch (command.kind) {
@@ -177,7 +179,7 @@ export class World implements Surroundings {
       case "deleteService":
         return director.deleteService(this.#service(command.key), nowMs);
       case "addDestination":
-        director.addDestination(this.#service(command.key), command.spec, nowMs);
+        this.#addedMs.set(director.addDestination(this.#service(command.key), command.spec, nowMs), untilMs);
         return;
       case "editDestination":
         return director.editDestination(this.#destination(command.key, command.spec), command.spec, nowMs);
