@@ -19,7 +19,7 @@
  *
  * @module
  */
-import { ValueError } from "../../errors.ts";
+import { SystemError, ValueError } from "../../errors.ts";
 import { LIMITS } from "../../limits.ts";
 import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
 import type { Binding, BindingOptions, EndReason, OpenBinding } from "../engine.ts";
@@ -50,7 +50,7 @@ export class UdpBinding implements OpenBinding {
       const listener = openUdpSocket(`${binding.listen.address}`, binding.listen.port);
       return new UdpBinding(host, binding, listener);
     } catch (error) {
-      throw bindError(binding, error);
+      throw error instanceof SystemError ? error : bindError(binding, error);
     }
   }
 
