@@ -39,6 +39,15 @@ export const LIMITS = {
   proxyHeaderWaitMs: 3_000,
   /** At most one message of the same kind about a service in this time, milliseconds. */
   troubleSpacingMs: 1_000,
+  /** Accepted connections of one service that wait for `maxConnections`, where accept itself cannot wait. */
+  heldConnections: 1_024,
+  /**
+   * File descriptors that stay free of client traffic, a thousandth of all each: for files, admin, checks, and for a burst
+   * of accepts. At least for the program itself, at most for one full backlog.
+   */
+  spareDescriptorsPerMille: 125,
+  spareDescriptorsLeast: 16,
+  spareDescriptorsMost: 5_462,
   /** Pause of accept after the process ran out of descriptors, milliseconds. */
   acceptBackOffMs: 100,
 

@@ -1,0 +1,138 @@
+/**
+ * From what stands in the file to the configuration that the daemon works with: defaults that hang on other keys.
+ *
+ * @module
+ */
+import type { Endpoint } from "../net/endpoint.ts";
+import type { WrittenDestination } from "./destination_schema.ts";
+import type { WrittenCheck } from "./health_schema.ts";
+import { defaultServiceName, destinationIdentity } from "./identity.ts";
+import type {
+  AdminConfig,
+  Config,
+  DestinationConfig,
+  HealthCheckConfig,
+  PersistenceConfig,
+  ServiceConfig,
+} from "./model.ts";
+import { flagBits } from "./scheduler_flags.ts";
+import type { WrittenConfig } from "./schema.ts";
+import { withPort } from "./service_rules.ts";
+import type { WrittenService } from "./service_schema.ts";
+
+/** Interval while a change is being confirmed, unless the normal one is shorter still. */
+const FAST_INTERVAL_MS = 500;
+
+/** The check of a TCP service that says nothing about one. */
+const DEFAULT_TCP_CHECK: HealthCheckConfig = {
+  type: "tcp",
+  intervalMs: 2_000,
+  fastIntervalMs: FAST_INTERVAL_MS,
+  downIntervalMs: 2_000,
+  timeoutMs: 1_000,
+  rise: 2,
+  fall: 3,
+  initialState: "up",
+};
+
+/** @param file where it came from, `""` for none */
+export function buildConfig(written: WrittenConfig, file: string): Config {
+  const { log, timeouts, drain } = written;
+  return {
+    file,
+    admin: buildAdmin(written.admin),
+    log,
+    timeouts: { tcpMs: timeouts.tcp, tcpFinMs: timeouts.tcpFin, udpMs: timeouts.udp },
+    drain: { deadlineMs: drain.deadline, spreadMs: drain.spread },
+    services: written.services.map(buildService),
+  };
+}
+
+function buildAdmin({ listen, token, socket }: WrittenConfig["admin"]): AdminConfig {
+  return defined({
+    listen: listen === "off" ? undefined : listen,
+    token,
+    socket: socket === "off" ? false as const : socket,
+  });
+}
+
+function buildService(written: WrittenService): ServiceConfig {
+  const { listen, protocol, persistence, passive, sorryServer, flags, destinations } = written;
+  const { scheduler, mode, onePacket, retries, sendProxy, acceptProxyFrom, maxSessions } = written;
+  return defined({
+    name: written.name ?? defaultServiceName(written),
+    protocol,
+    listen,
+    scheduler,
+    schedulerFlags: flagBits(flags),
+    mode,
+    persistence: persistence === undefined ? undefined : buildPersistence(persistence, listen),
+    onePacket,
+    connectTimeoutMs: written.connectTimeout,
+    idleTimeoutMs: written.idleTimeout,
+    retries,
+    sendProxy,
+    acceptProxyFrom,
+    maxConnections: written.maxConnections,
+    maxSessions,
+    onDown: written.onDown,
+    whenAllDown: written.whenAllDown,
+    sorryServer: sorryServer === undefined ? undefined : withPort(sorryServer, listen.port).endpoint,
+    healthCheck: serviceCheck(written),
+    passive: passive === "off"
+      ? undefined
+      : { failures: passive.failures, ejectMs: passive.eject, maxEjectedPercent: passive.maxEjectedPercent },
+    destinations: destinations.map((it) => buildDestination(it, listen)),
+  });
+}
+
+function serviceCheck({ healthCheck, protocol }: WrittenService): HealthCheckConfig | undefined {
+  if (healthCheck === undefined) return protocol === "tcp" ? DEFAULT_TCP_CHECK : undefined;
+  return healthCheck === "off" ? undefined : buildCheck(healthCheck);
+}
+
+function buildPersistence(
+  { timeout, netmask }: NonNullable<WrittenService["persistence"]>,
+  { address }: Endpoint,
+): PersistenceConfig {
+  return { timeoutMs: timeout, prefixLength: netmask?.prefixLength ?? (address.family === 4 ? 32 : 128) };
+}
+
+function buildDestination(written: WrittenDestination, listen: Endpoint): DestinationConfig {
+  const { name, address, weight, upperThreshold, lowerThreshold, healthCheck } = written;
+  const { endpoint } = withPort(address, listen.port);
+  return defined({
+    name: name ?? destinationIdentity({ endpoint }),
+    endpoint,
+    weight,
+    upperThreshold,
+    lowerThreshold,
+    healthCheck: healthCheck === undefined
+      ? undefined
+      : healthCheck === "off"
+      ? false as const
+      : buildCheck(healthCheck),
+  });
+}
+
+function buildCheck(written: WrittenCheck): HealthCheckConfig {
+  const { interval, fastInterval, downInterval, timeout, ...rest } = written;
+  const timing = {
+    intervalMs: interval,
+    fastIntervalMs: fastInterval ?? Math.min(interval, FAST_INTERVAL_MS),
+    downIntervalMs: downInterval ?? interval,
+    timeoutMs: timeout,
+  };
+  // `verify` and `serverName` mean nothing without TLS, but the model has one shape for http and https.
+  const tls = rest.type === "http" ? { verify: false } : {};
+  return defined({ ...tls, ...rest, ...timing }) as HealthCheckConfig;
+}
+
+/** The values of `T` without those that are undefined, as `exactOptionalPropertyTypes` wants it. */
+type Defined<T> =
+  & { [Key in keyof T as undefined extends T[Key] ? never : Key]: T[Key] }
+  & { [Key in keyof T as undefined extends T[Key] ? Key : never]?: Exclude<T[Key], undefined> };
+
+function defined<T extends object>(values: T): Defined<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, it]) => it !== undefined)) as Defined<T>;
+}

@@ -1,0 +1,139 @@
+/**
+ * Rules across the services of a config.
+ *
+ * @module
+ */
+import type { IpAddress } from "../net/address.ts";
+import { type Endpoint, formatEndpoint, isNamed } from "../net/endpoint.ts";
+import { LIMITS } from "../limits.ts";
+import { defaultServiceName, serviceIdentity } from "./identity.ts";
+import type { Mistake } from "./mistakes.ts";
+import type { Path } from "./positions.ts";
+import type { ReadableConfig } from "./readable.ts";
+import { withPort } from "./service_rules.ts";
+
+/** A rule says what is wrong with a config as a whole. */
+export type ConfigRule = (config: ReadableConfig) => Iterable<Mistake>;
+
+/** All rules across services. */
+export const CONFIG_RULES: readonly ConfigRule[] = [
+  adminIsGuarded,
+  adminHasItsOwnPort,
+  listensDiffer,
+  namesDiffer,
+  noServerIsOurListener,
+  sizeIsBounded,
+];
+
+function* adminIsGuarded({ admin }: ReadableConfig): Iterable<Mistake> {
+  const { listen, token } = admin;
+  if (listen === undefined || listen === "off" || listen.address.isLoopback || token !== undefined) return;
+  const where = listen.address.isUnspecified ? "every address of this host" : "an address that others reach";
+  yield {
+    path: ["admin", "listen"],
+    part: "value",
+    message:
+      `the admin API on ${formatEndpoint(listen)} (${where}) needs a token; set admin.token, for example ` +
+      "${LVSD_TOKEN}, or listen on 127.0.0.1",
+  };
+}
+
+function* adminHasItsOwnPort({ admin, services }: ReadableConfig): Iterable<Mistake> {
+  const { listen } = admin;
+  if (listen === undefined || listen === "off") return;
+  for (const [i, service] of services.entries()) {
+    if (service.listen === undefined || service.protocol !== "tcp" || listen.port === 0) continue;
+    if (!covers(service.listen, listen) && !covers(listen, service.listen)) continue;
+    yield {
+      path: ["services", i, "listen"],
+      part: "value",
+      message: `${
+        formatEndpoint(service.listen)
+      } is taken by the admin API (admin.listen, default 127.0.0.1:9180)`,
+    };
+  }
+}
+
+function* listensDiffer({ services }: ReadableConfig): Iterable<Mistake> {
+  const seen = new Map<string, Path>();
+  for (const [i, { protocol, listen }] of services.entries()) {
+    if (protocol === undefined || listen === undefined) continue;
+    const path = ["services", i, "listen"];
+    const key = serviceIdentity({ protocol, listen });
+    const other = seen.get(key);
+    if (other === undefined) seen.set(key, path);
+    else yield { path, part: "value", message: `two services listen on ${key}`, other };
+  }
+}
+
+function* namesDiffer({ services }: ReadableConfig): Iterable<Mistake> {
+  const seen = new Map<string, Path>();
+  const explicit = services.entries().filter(([, it]) => it.name !== undefined);
+  for (const [i, { name = "" }] of explicit) {
+    const path = ["services", i, "name"];
+    const other = seen.get(name);
+    if (other === undefined) seen.set(name, path);
+    else yield { path, part: "value", message: `two services are named "${name}"`, other };
+  }
+  for (const [i, { name, protocol, listen }] of services.entries()) {
+    if (name !== undefined || protocol === undefined || listen === undefined) continue;
+    const own = defaultServiceName({ protocol, listen });
+    const other = seen.get(own);
+    if (other === undefined) continue;
+    const message = `the service on ${own} has no name and would be called "${own}", as another one is`;
+    yield { path: ["services", i, "listen"], part: "value", message, other };
+  }
+}
+
+function* noServerIsOurListener({ services }: ReadableConfig): Iterable<Mistake> {
+  const listeners = services.flatMap(({ protocol, listen, mode }, i) =>
+    listen === undefined || mode !== "nat" || listen.port === 0 ? [] : [{ protocol, listen, i }]
+  );
+  const byPort = Map.groupBy(listeners, (it) => it.listen.port);
+  for (const [i, { protocol, mode, listen, destinations }] of services.entries()) {
+    if (mode !== "nat" || listen === undefined) continue;
+    for (const [j, { address }] of destinations.entries()) {
+      if (address === undefined) continue;
+      const { endpoint } = withPort(address, listen.port);
+      if (isNamed(endpoint)) continue;
+      const own = byPort.get(endpoint.port)?.find((it) =>
+        it.protocol === protocol && covers(it.listen, endpoint)
+      );
+      if (own === undefined) continue;
+      const which = own.i === i ? "this service" : "another service";
+      yield {
+        path: ["services", i, "destinations", j, "address"],
+        part: "value",
+        message:
+          `destination ${formatEndpoint(endpoint)} is the address that ${which} listens on; traffic would ` +
+          "run in a circle",
+        other: ["services", own.i, "listen"],
+      };
+    }
+  }
+}
+
+function* sizeIsBounded({ services }: ReadableConfig): Iterable<Mistake> {
+  if (services.length > LIMITS.services) {
+    const message = `${services.length} services; there may be ${LIMITS.services}`;
+    yield { path: ["services"], part: "key", message };
+  }
+  const destinations = services.reduce((sum, it) => sum + it.destinations.length, 0);
+  if (destinations > LIMITS.destinations) {
+    const message =
+      `${destinations} destinations in all services together; there may be ${LIMITS.destinations}`;
+    yield { path: ["services"], part: "key", message };
+  }
+}
+
+/** Whether a listener certainly gets what is sent to `target`. */
+function covers(listener: Endpoint, target: Endpoint): boolean {
+  if (listener.port !== target.port) return false;
+  if (listener.address.equals(target.address)) return true;
+  return isEvery(listener.address, target.address) && target.address.isLoopback;
+}
+
+/** `[::]` takes IPv4 too. */
+function isEvery(listener: IpAddress, target: IpAddress): boolean {
+  return listener.isUnspecified && (listener.family === 6 || target.family === 4);
+}

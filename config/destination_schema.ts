@@ -1,0 +1,62 @@
+/**
+ * The YAML schema of one destination.
+ *
+ * @module
+ */
+import * as z from "zod";
+import { ValueError } from "../errors.ts";
+import { parseServer, serverAddress } from "./addresses.ts";
+import { integer, notText, oneLine, reading } from "./fields.ts";
+import { healthCheck } from "./health_schema.ts";
+import { either, section } from "./sections.ts";
+import { shown } from "./shown.ts";
+
+/** Weights and thresholds are signed 32-bit numbers in the kernel. */
+export const INT32_MAX = 2_147_483_647;
+
+const EXAMPLE = "127.0.0.1:3001";
+
+/** A destination with keys. */
+export const destinationSection = section({
+  address: serverAddress(EXAMPLE).describe(
+    "Address or host name of the real server; without a port it is the service's. Names are looked up again when their time to live is over.",
+  ),
+  name: oneLine("web-1", 64).optional().describe("Name on screen.").meta({ defaultText: "`address`" }),
+  weight: integer(0, INT32_MAX).default(1)
+    .describe("Share of new connections; 0 quiesces: no new connection, old ones live."),
+  upperThreshold: integer(0, INT32_MAX).default(0)
+    .describe("At so many connections it gets no new ones; 0 is off."),
+  lowerThreshold: integer(0, INT32_MAX).default(0).describe(
+    "Below so many connections it gets new ones again; 0 is three quarters of `upperThreshold`.",
+  ),
+  healthCheck: healthCheck.optional()
+    .describe("Replaces the service's check as a whole; `off`: always up.")
+    .meta({ defaultText: "the service's check" }),
+}).describe("A real server.");
+
+/** What both spellings give. */
+export type WrittenDestination = z.output<typeof destinationSection>;
+
+/** `127.0.0.1:3001` or `127.0.0.1:3001@3`. */
+export const shortDestination = z.string({ error: ({ input }) => notText(input, EXAMPLE) })
+  .transform(reading(parseShort))
+  .meta({ examples: [EXAMPLE, `${EXAMPLE}@3`], unit: "address[:port][@weight]" });
+
+/** A destination in either spelling. */
+export const destination = either(`an address such as ${EXAMPLE}@3, or a mapping with the key address`, [
+  shortDestination,
+  destinationSection,
+]);
+
+function parseShort(text: string): WrittenDestination {
+  const at = text.lastIndexOf("@");
+  const address = at < 0 ? text : text.slice(0, at);
+  const weight = at < 0 ? "1" : text.slice(at + 1);
+  if (!/^\d+$/.test(weight) || Number(weight) > INT32_MAX) {
+    throw new ValueError(
+      "WEIGHT_INVALID",
+      `${shown(text)} has the weight ${shown(weight)}; allowed: whole numbers from 0 to ${INT32_MAX}`,
+    );
+  }
+  return { address: parseServer(address), weight: Number(weight), upperThreshold: 0, lowerThreshold: 0 };
+}

@@ -1,0 +1,124 @@
+/**
+ * The YAML schema of a config file, and the JSON Schema made from it for editors.
+ *
+ * @module
+ */
+import * as z from "zod";
+import { listenAddress } from "./addresses.ts";
+import { choice, duration, flag, oneLine, socketPath } from "./fields.ts";
+import { either, list, mayBeEmpty, section, word } from "./sections.ts";
+import { serviceSection } from "./service_schema.ts";
+
+const admin = section({
+  listen: either("an address such as 127.0.0.1:9180, or off", [
+    word("off"),
+    listenAddress("127.0.0.1:9180"),
+  ]).prefault("127.0.0.1:9180")
+    .describe("Address of the admin API (HTTP), or `off`. One that is not loopback needs a `token`."),
+  token: oneLine("${LVSD_TOKEN}", 4_096).refine((it) => !/\s/.test(it), {
+    error: "{key} has a space in it; a bearer token has none",
+  }).optional().describe("Bearer token that the admin API asks for.").meta({ defaultText: "none" }),
+  socket: either("a path, or off", [word("off"), socketPath()]).optional()
+    .describe("Path of the control socket, or `off`.")
+    .meta({
+      defaultText:
+        "`$LVSD_SOCKET`, else `/run/lvsd/control.sock` for root, else `$XDG_RUNTIME_DIR/lvsd/control.sock`",
+    }),
+});
+
+const log = section({
+  format: choice("log format", ["text", "json"]).default("text").describe("Text for people, or JSON lines."),
+  level: choice("log level", ["debug", "info", "warning", "error"]).default("info")
+    .describe("Least important records that are written."),
+  connections: flag().default(true).describe("One line for each ended connection."),
+});
+
+// `ipvsadm --set` counts in seconds, up to 31 days.
+const seconds = duration({ least: "1s", most: "31d", wholeSeconds: true });
+const timeouts = section({
+  tcp: seconds.prefault("15m").describe("Quiet TCP connections."),
+  tcpFin: seconds.prefault("2m").describe("TCP connections after a FIN."),
+  udp: seconds.prefault("5m").describe("Quiet UDP sessions."),
+});
+
+const drain = section({
+  deadline: duration({ least: "0s" }).prefault("30s")
+    .describe("How long living connections may go on after SIGTERM."),
+  spread: duration({ least: "0s" }).prefault("5s")
+    .describe("Over how long the rest is reset, so that clients do not all come back at once."),
+});
+
+/** A whole config file. */
+export const configSection = section({
+  admin: mayBeEmpty(admin.prefault({})).describe("The admin API and the control socket."),
+  log: mayBeEmpty(log.prefault({})).describe("What is logged, and how."),
+  timeouts: mayBeEmpty(timeouts.prefault({})).describe(
+    "Life of quiet connections, as `ipvsadm --set`; in whole seconds.",
+  ),
+  drain: mayBeEmpty(drain.prefault({})).describe("What SIGTERM does."),
+  services: mayBeEmpty(list(serviceSection, "- listen: 127.0.0.1:8080").prefault([]))
+    .describe("The virtual services."),
+}, {
+  listen: '"listen" belongs to a service (services: [{listen: ...}]) or to "admin"',
+  destinations: '"destinations" belongs to a service',
+}).meta({ title: "lvsd configuration" });
+
+/** The sections of a config file by key, for reading one although another has mistakes. */
+export const CONFIG_SECTIONS = { admin, log, timeouts, drain } as const;
+
+/** A config file as it was read: defaults filled in, except those that hang on other keys. */
+export type WrittenConfig = z.output<typeof configSection>;
+
+/** Name of the definition that stands for `${NAME}` in the JSON Schema. */
+export const ENVIRONMENT_DEFINITION = "environment";
+
+/** Kinds of values that an editor would not accept text for, although `${NAME}` may stand there. */
+const NOT_TEXT: readonly unknown[] = ["integer", "number", "boolean"];
+
+/**
+ * JSON Schema (2020-12) of a config file. Wherever a value is not any text, `${NAME}` is allowed too.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(configJsonSchema()["title"], "lvsd configuration");
+ * ```
+ */
+export function configJsonSchema(): Record<string, unknown> {
+  const schema = plainJsonSchema();
+  const definitions = schema["$defs"] as Record<string, unknown> | undefined;
+  schema["$defs"] = {
+    ...definitions,
+    [ENVIRONMENT_DEFINITION]: {
+      type: "string",
+      pattern: "\\$\\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\\}",
+      description: "From the environment: ${NAME} or ${NAME:-default}.",
+    },
+  };
+  return schema;
+}
+
+/** The same without `${NAME}`, with the words that the reference is made from (`unit`, `defaultText`). */
+export function referenceJsonSchema(): Record<string, unknown> {
+  return z.toJSONSchema(configSection, { io: "input", unrepresentable: "any" }) as Record<string, unknown>;
+}
+
+function plainJsonSchema(): Record<string, unknown> {
+  return z.toJSONSchema(configSection, {
+    io: "input",
+    unrepresentable: "any",
+    override: ({ jsonSchema }) => {
+      delete jsonSchema["unit"];
+      delete jsonSchema["defaultText"];
+      const isClosed = NOT_TEXT.includes(jsonSchema.type) || jsonSchema.enum !== undefined ||
+        (jsonSchema.type === "string" && jsonSchema.pattern !== undefined);
+      if (!isClosed) return;
+      const { description, default: byDefault, ...kind } = jsonSchema;
+      for (const key of Object.keys(jsonSchema)) delete jsonSchema[key];
+      if (description !== undefined) jsonSchema.description = description;
+      if (byDefault !== undefined) jsonSchema.default = byDefault;
+      jsonSchema.anyOf = [kind, { $ref: `#/$defs/${ENVIRONMENT_DEFINITION}` }];
+    },
+  }) as Record<string, unknown>;
+}

@@ -1,0 +1,215 @@
+/**
+ * Rules across the values of one virtual service.
+ *
+ * @module
+ */
+import type { Endpoint } from "../net/endpoint.ts";
+import { formatEndpoint } from "../net/endpoint.ts";
+import { FORWARDING_METHODS } from "../modes/registry.ts";
+import { destinationViolations, type ServiceDemand, serviceViolations } from "../modes/rules.ts";
+import type { ServerAddress } from "./addresses.ts";
+import type { Mistake } from "./mistakes.ts";
+import type { Path } from "./positions.ts";
+import type { ReadableService } from "./readable.ts";
+import { SCHEDULER_FLAGS } from "./scheduler_flags.ts";
+
+/** A rule says what is wrong with a service; `at` is the service's path. */
+export type ServiceRule = (service: ReadableService, at: Path) => Iterable<Mistake>;
+
+/** All rules of one service, in the order of the keys in the reference. */
+export const SERVICE_RULES: readonly ServiceRule[] = [
+  flagsFitTheScheduler,
+  optionsFitTheProtocol,
+  persistenceFitsTheFamily,
+  methodAllowsTheService,
+  methodAllowsTheServers,
+  everyServerHasAPort,
+  thresholdsAreInOrder,
+  serversDiffer,
+  sorryServerIsOneMore,
+];
+
+function* flagsFitTheScheduler({ scheduler, flags }: ReadableService, at: Path): Iterable<Mistake> {
+  for (const [i, name] of (flags ?? []).entries()) {
+    const owner = SCHEDULER_FLAGS[name]?.scheduler;
+    if (scheduler === undefined || owner === undefined || owner === scheduler) continue;
+    yield value(
+      [...at, "flags", i],
+      `flag "${name}" belongs to the scheduler ${owner}; this service has ${scheduler}`,
+    );
+  }
+}
+
+/** Keys that only one protocol has, and why. */
+const PROTOCOL_KEYS: Readonly<Record<string, { protocol: "tcp" | "udp"; why: string }>> = {
+  onePacket: { protocol: "udp", why: "one-packet scheduling is only for UDP services" },
+  maxSessions: { protocol: "udp", why: 'maxSessions is only for UDP services; TCP has "maxConnections"' },
+  maxConnections: { protocol: "tcp", why: 'maxConnections is only for TCP services; UDP has "maxSessions"' },
+  sendProxy: { protocol: "tcp", why: "sendProxy is only for TCP services: the header begins a byte stream" },
+  acceptProxyFrom: {
+    protocol: "tcp",
+    why: "acceptProxyFrom is only for TCP services: the header begins a byte stream",
+  },
+};
+
+function* optionsFitTheProtocol(service: ReadableService, at: Path): Iterable<Mistake> {
+  for (const [key, { protocol, why }] of Object.entries(PROTOCOL_KEYS)) {
+    const isWrong = service.protocol !== undefined && service.protocol !== protocol;
+    if (!isWrong || !service.written.has(key) || isHarmless(service, key)) continue;
+    yield { path: [...at, key], part: "key", message: why };
+  }
+}
+
+/** A key that says no more than its default does no harm anywhere. */
+function isHarmless({ onePacket, sendProxy, acceptProxyFrom }: ReadableService, key: string): boolean {
+  return (key === "onePacket" && onePacket === false) || (key === "sendProxy" && sendProxy === "none") ||
+    (key === "acceptProxyFrom" && acceptProxyFrom?.length === 0);
+}
+
+function* persistenceFitsTheFamily({ listen, persistence }: ReadableService, at: Path): Iterable<Mistake> {
+  const netmask = persistence?.netmask;
+  if (netmask === undefined || listen === undefined) return;
+  const path = [...at, "persistence", "netmask"];
+  const { address } = listen;
+  if (address.family === 6 && address.isUnspecified) {
+    yield value(
+      path,
+      `netmask on ${
+        formatEndpoint(listen)
+      }, which IPv4 and IPv6 clients share, would mean two things; listen on ` +
+        `0.0.0.0:${listen.port} (IPv4) or on one IPv6 address`,
+    );
+  } else if (address.family === 6 && netmask.dotted) {
+    yield value(path, "netmask of an IPv6 service is a number of bits, 0 to 128; write for example 64");
+  } else if (address.family === 4 && netmask.prefixLength > 32) {
+    yield value(path, `netmask ${netmask.prefixLength} is not possible; an IPv4 address has 32 bits`);
+  }
+}
+
+function* methodAllowsTheService(service: ReadableService, at: Path): Iterable<Mistake> {
+  const demand = demandOf(service);
+  if (demand === undefined || service.mode === undefined) return;
+  for (const { rule, reason } of serviceViolations(FORWARDING_METHODS[service.mode], demand)) {
+    const key = rule === "every-address"
+      ? "listen"
+      : service.written.has("sendProxy")
+      ? "sendProxy"
+      : "acceptProxyFrom";
+    yield value([...at, key], `${key} is not possible with mode ${service.mode}: ${reason}`);
+  }
+}
+
+function* methodAllowsTheServers(service: ReadableService, at: Path): Iterable<Mistake> {
+  const demand = demandOf(service);
+  const { mode, listen } = service;
+  if (demand === undefined || mode === undefined || listen === undefined) return;
+  for (const [path, server] of serversOf(service, at)) {
+    const { endpoint } = withPort(server, listen.port);
+    const family = "address" in endpoint ? endpoint.address.family : undefined;
+    const wish = { family, port: endpoint.port };
+    for (const { rule, reason } of destinationViolations(FORWARDING_METHODS[mode], demand, wish)) {
+      const what = rule === "port-mapping"
+        ? `port ${endpoint.port} differs from the service port ${listen.port}, and mode ${mode} has no port mapping`
+        : `${formatEndpoint(endpoint)} has another IP version than the service ${formatEndpoint(listen)}`;
+      yield value(path, `${what}: ${reason}`);
+    }
+  }
+}
+
+function* everyServerHasAPort(service: ReadableService, at: Path): Iterable<Mistake> {
+  if (service.listen?.port !== 0) return;
+  for (const [path, { endpoint, hasPort }] of serversOf(service, at)) {
+    if (hasPort) continue;
+    const host = formatEndpoint(endpoint).replace(/:0$/, "");
+    yield value(
+      path,
+      `${host} has no port, and the service listens on port 0, so there is none to take over`,
+    );
+  }
+}
+
+function* thresholdsAreInOrder({ destinations }: ReadableService, at: Path): Iterable<Mistake> {
+  for (const [i, { upperThreshold, lowerThreshold }] of destinations.entries()) {
+    if (upperThreshold === undefined || lowerThreshold === undefined || lowerThreshold <= upperThreshold) {
+      continue;
+    }
+    const wish = upperThreshold === 0 ? "set upperThreshold too" : `allowed: 0 to ${upperThreshold}`;
+    yield value(
+      [...at, "destinations", i, "lowerThreshold"],
+      `lowerThreshold ${lowerThreshold} is higher than upperThreshold ${upperThreshold}; ${wish}`,
+    );
+  }
+}
+
+function* serversDiffer({ destinations, listen }: ReadableService, at: Path): Iterable<Mistake> {
+  const addresses = new Map<string, Path>();
+  const names = new Map<string, Path>();
+  for (const [i, { address, name }] of destinations.entries()) {
+    const path = [...at, "destinations", i];
+    if (address !== undefined) {
+      const text = formatEndpoint(withPort(address, listen?.port ?? 0).endpoint);
+      const other = addresses.get(text);
+      const message = `destination ${text} is here for the second time; give it a higher weight instead`;
+      if (other === undefined) addresses.set(text, path);
+      else yield { path, part: "value", message, other };
+    }
+    if (name === undefined) continue;
+    const other = names.get(name);
+    const message = `two destinations of this service are named "${name}"`;
+    if (other === undefined) names.set(name, path);
+    else yield { path: [...path, "name"], part: "value", message, other };
+  }
+}
+
+function* sorryServerIsOneMore(service: ReadableService, at: Path): Iterable<Mistake> {
+  const { sorryServer, destinations, listen, whenAllDown } = service;
+  if (sorryServer === undefined || listen === undefined) return;
+  const path = [...at, "sorryServer"];
+  const text = formatEndpoint(withPort(sorryServer, listen.port).endpoint);
+  const same = destinations.findIndex((it) =>
+    it.address !== undefined && formatEndpoint(withPort(it.address, listen.port).endpoint) === text
+  );
+  if (same >= 0) {
+    const message = `sorryServer ${text} is a destination too; when all are down, so is it`;
+    yield { path, part: "value", message, other: [...at, "destinations", same] };
+  }
+  if (whenAllDown === "use-all") {
+    yield {
+      path,
+      part: "key",
+      message: "sorryServer and whenAllDown: use-all exclude each other; choose one",
+    };
+  }
+}
+
+/** The address with the service's port where it has none of its own. */
+export function withPort({ endpoint, hasPort }: ServerAddress, port: number): ServerAddress {
+  return hasPort ? { endpoint, hasPort } : { endpoint: { ...endpoint, port }, hasPort };
+}
+
+function demandOf(service: ReadableService): (ServiceDemand & { listen: Endpoint }) | undefined {
+  const { listen, sendProxy, acceptProxyFrom } = service;
+  if (listen === undefined) return undefined;
+  return {
+    listen,
+    family: listen.address.family,
+    port: listen.port,
+    everyAddress: listen.address.isUnspecified,
+    proxyHeader: (sendProxy ?? "none") !== "none" || (acceptProxyFrom ?? []).length > 0,
+  };
+}
+
+/** Addresses of the destinations and the sorry server, with their paths. */
+function* serversOf(
+  { destinations, sorryServer }: ReadableService,
+  at: Path,
+): Iterable<[Path, ServerAddress]> {
+  for (const [i, { address }] of destinations.entries()) {
+    if (address !== undefined) yield [[...at, "destinations", i, "address"], address];
+  }
+  if (sorryServer !== undefined) yield [[...at, "sorryServer"], sorryServer];
+}
+
+function value(path: Path, message: string): Mistake {
+  return { path, part: "value", message };
+}

@@ -1,0 +1,96 @@
+/**
+ * The YAML schema of one virtual service.
+ *
+ * @module
+ */
+import * as z from "zod";
+import { LIMITS } from "../limits.ts";
+import { FORWARDING_METHOD_NAMES } from "../modes/registry.ts";
+import { SCHEDULER_NAMES } from "../schedulers/registry.ts";
+import { listenAddress, serverAddress } from "./addresses.ts";
+import { destination } from "./destination_schema.ts";
+import { choice, duration, flag, integer, oneLine, prefix } from "./fields.ts";
+import { healthCheck } from "./health_schema.ts";
+import { persistence } from "./persistence_schema.ts";
+import { SCHEDULER_FLAGS } from "./scheduler_flags.ts";
+import { either, list, mayBeEmpty, section, word } from "./sections.ts";
+
+const passive = section({
+  failures: integer(1, 1_000).default(3).describe("Failed connects in a row that take a destination down."),
+  eject: duration({ least: "10ms" }).prefault("10s").describe(
+    "How long it stays down when no active check brings it back; longer with each repetition.",
+  ),
+  maxEjectedPercent: integer(0, 100).default(50)
+    .describe("At most this share of a service's destinations is down by passive evidence.")
+    .meta({ unit: "percent" }),
+});
+
+const health = {
+  onDown: choice("onDown", ["quiesce", "remove"]).default("quiesce").describe(
+    "What being down means: `quiesce` sets the weight to 0 and old connections live, `remove` takes the destination out.",
+  ),
+  whenAllDown: choice("whenAllDown", ["refuse", "use-all"]).default("refuse").describe(
+    "When every destination is down and there is no `sorryServer`: refuse connections, or use all as if they were up.",
+  ),
+  sorryServer: serverAddress("127.0.0.1:3009").optional()
+    .describe("Serves while every destination is down; never checked."),
+  healthCheck: healthCheck.optional()
+    .describe("Check of the destinations that have none of their own.")
+    .meta({ defaultText: "`{type: tcp}` for TCP, `off` for UDP" }),
+  passive: either("off or a mapping such as {failures: 3}", [word("off"), passive]).prefault({}).describe(
+    "Live traffic as a witness: failed connects count. `off` switches it off.",
+  ),
+};
+
+const connections = {
+  connectTimeout: duration({ least: "10ms" }).prefault("5s")
+    .describe("Wait for the real server to answer a connect."),
+  idleTimeout: duration({ least: "10ms" }).optional()
+    .describe("A connection that is quiet for so long is reset.").meta({ defaultText: "`timeouts`" }),
+  retries: integer(0, 10).default(1)
+    .describe("How many other destinations are tried after a failed connect; 0 is the kernel's way."),
+  sendProxy: choice("sendProxy", ["none", "v1", "v2"]).default("none")
+    .describe("PROXY header written to the real server, which must expect it. TCP only."),
+  acceptProxyFrom: list(prefix(), "[10.0.0.0/8]").prefault([])
+    .describe("Clients that must send a PROXY header, and whose header is believed. TCP only.")
+    .meta({ examples: [["10.0.0.0/8", "fd00::/8"]] }),
+  maxConnections: integer(1, LIMITS.connectionEntries).optional()
+    .describe("Connections at once; more wait in the kernel's backlog. TCP only.")
+    .meta({ defaultText: "no limit" }),
+  maxSessions: integer(1, LIMITS.udpSessionsPerService).default(LIMITS.udpSessionsPerService)
+    .describe("Sessions at once; the least recently used one gives way. UDP only."),
+};
+
+/** A virtual service. */
+export const serviceSection = section({
+  listen: listenAddress("127.0.0.1:8080").describe(
+    "The virtual address. `:8080` is every address, IPv6 and IPv4; `0.0.0.0:8080` every IPv4 address; port 0 any free port.",
+  ),
+  name: oneLine("web", 64).optional().describe("Name in log, status and metrics.")
+    .meta({ defaultText: "`listen`, with `/udp` behind it for UDP" }),
+  protocol: choice("protocol", ["tcp", "udp"]).default("tcp").describe("Protocol."),
+  scheduler: choice("scheduler", SCHEDULER_NAMES).default("wlc")
+    .describe("How a destination is chosen for a new connection."),
+  flags: list(choice("flag", Object.keys(SCHEDULER_FLAGS)), "[sh-fallback]").prefault([])
+    .describe("Scheduler flags, `-b` of ipvsadm. For the scheduler sh only."),
+  mode: choice("mode", FORWARDING_METHOD_NAMES).default("nat")
+    .describe("Forwarding method. dr and tun allow no port mapping."),
+  persistence: persistence.optional().describe(
+    "A client's connections go to one destination: `5m`, or `{timeout: 5m, netmask: 24}`.",
+  ).meta({ defaultText: "off" }),
+  onePacket: flag().default(false).describe("Schedule every datagram by itself. UDP only."),
+  ...connections,
+  ...health,
+  destinations: mayBeEmpty(list(destination, "[127.0.0.1:3001]").prefault([]))
+    .describe("The real servers, in order of addition: `127.0.0.1:3001`, `127.0.0.1:3001@3` or a mapping.")
+    .meta({ examples: [["127.0.0.1:3001", "127.0.0.1:3002@3"]] }),
+}, {
+  port: 'a service has no "port"; write it behind the address: listen: 127.0.0.1:8080',
+  weight: 'a service has no "weight"; it belongs to a destination',
+  to: 'a service has no "to"; the real servers are listed under "destinations"',
+  servers: 'a service has no "servers"; they are listed under "destinations"',
+  backends: 'a service has no "backends"; they are listed under "destinations"',
+}).describe("A virtual service.");
+
+/** A service as it was read. */
+export type WrittenService = z.output<typeof serviceSection>;
