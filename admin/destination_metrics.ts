@@ -4,7 +4,7 @@
  * @module
  */
 import { counter, eachService, type Emit, emitBytes, emitPackets, gauge, type Metric } from "./metric.ts";
-import { DESTINATION_STATES, type DestinationStatus, type ServiceStatus } from "./source.ts";
+import type { DestinationStatus, ServiceStatus } from "./source.ts";
 
 const DESTINATION = ["service", "destination"];
 
@@ -23,11 +23,9 @@ export const DESTINATION_METRICS: readonly Metric[] = [
   ),
   gauge(
     "lvs_destination_state",
-    "1 for the state the destination is in, 0 for the others.",
+    "1 for the state the destination is in; absent for the others.",
     [...DESTINATION, "state"],
-    eachDestination((destination, emit) => {
-      for (const state of DESTINATION_STATES) emit({ state }, Number(destination.state === state));
-    }),
+    eachDestination(({ state }, emit) => emit({ state }, 1)),
   ),
   gauge(
     "lvs_destination_health_age_seconds",

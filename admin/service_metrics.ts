@@ -4,7 +4,6 @@
  * @module
  */
 import { counter, eachService, emitBytes, emitPackets, gauge, type Metric } from "./metric.ts";
-import { SERVICE_STATES } from "./source.ts";
 
 const SERVICE_INFO = ["service", "protocol", "listen", "scheduler", "mode", "engine"];
 
@@ -19,11 +18,9 @@ export const SERVICE_METRICS: readonly Metric[] = [
   ),
   gauge(
     "lvs_service_state",
-    "1 for the state the service is in, 0 for the others.",
+    "1 for the state the service is in; absent for the others.",
     ["service", "state"],
-    eachService((service, emit) => {
-      for (const state of SERVICE_STATES) emit({ state }, Number(service.state === state));
-    }),
+    eachService(({ state }, emit) => emit({ state }, 1)),
   ),
   gauge(
     "lvs_service_emulated",

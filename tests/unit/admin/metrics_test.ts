@@ -2,6 +2,7 @@
  * What a scrape says, that it is well-formed whatever the names are, and that docs/metrics.md is complete.
  */
 import assert from "node:assert/strict";
+import { setImmediate } from "node:timers";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { METRICS, renderMetrics } from "../../../admin/metrics.ts";
@@ -105,7 +106,7 @@ Deno.test("metrics: the values are those of the status", async () => {
     1,
   );
   assert.equal(valueOf(families, "lvs_service_state", { ...web, state: "listening" }), 1);
-  assert.equal(valueOf(families, "lvs_service_state", { ...web, state: "unbound" }), 0);
+  assert.equal(valueOf(families, "lvs_service_state", { ...web, state: "unbound" }), undefined);
   assert.equal(valueOf(families, "lvs_service_sorry_server_active", web), 1);
   assert.equal(valueOf(families, "lvs_destination_active_connections", server), 2);
   assert.equal(valueOf(families, "lvs_destination_inactive_connections", server), 3);
@@ -164,6 +165,19 @@ Deno.test("metrics: two destinations of one name keep their own counters", async
   const series = families.get("lvs_destination_connections_total")?.samples ?? [];
   assert.deepEqual(series.map((it) => it.labels.destination), ["same (127.0.0.1:1)", "same (127.0.0.1:2)"]);
   assert.deepEqual(series.map((it) => it.value), [COUNTERS.connections, COUNTERS.connections]);
+});
+
+Deno.test("metrics: other work runs between two metrics", async () => {
+  let turns = 0;
+  let isDone = false;
+  const count = () => {
+    turns++;
+    if (!isDone) setImmediate(count);
+  };
+  setImmediate(count);
+  await renderMetrics(FULL, READY);
+  isDone = true;
+  assert.ok(turns >= METRICS.length, `${turns} turns for ${METRICS.length} metrics`);
 });
 
 Deno.test("metrics, property: any name comes back as it was, in one well-formed scrape", async () => {

@@ -72,7 +72,10 @@ async function untilEnd(connection: Deno.TcpConn): Promise<string> {
 
 /** Resolves as soon as `isTrue`; lets everything else run between two looks. */
 async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, 1));
+  for (let looks = 0; !isTrue(); looks++) {
+    assert.ok(looks < 5_000, "it never came true");
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
 }
 
 const HEAD = "Host: localhost\r\n";
@@ -93,6 +96,7 @@ Deno.test("slow admin client: silence, half a header and half a body all end in 
   await bench.ask();
   assert.equal(ended, 0);
   bench.clock.advance(1);
+  await until(() => ended === beginnings.length);
   await Promise.all(ends);
   for (const client of clients) client.close();
 });
@@ -137,6 +141,7 @@ Deno.test("slow admin client: connections are few, and who really asks is answer
   const ends = silent.map((connection) => untilEnd(connection).then(() => ended++));
   assert.equal(await bench.ask(), "done");
   // The oldest gave way to the 20 too many and to the one that asked.
+  await until(() => ended >= 21);
   await Promise.all(ends.slice(0, 21));
   assert.equal(ended, 21);
   for (const connection of silent) connection.close();
