@@ -1,0 +1,150 @@
+/** Clients and real servers that can do all that a TCP peer can do, resets included. */
+import { connect, createServer, type Server, type Socket } from "node:net";
+
+/** How a peer's incoming stream ended. */
+export type StreamEnd = "fin" | "reset";
+
+/** One end of a connection. It reads on its own until paused. */
+export class Peer {
+  readonly socket: Socket;
+  /** How the other side ended its stream: whichever came first. */
+  readonly ended: Promise<StreamEnd>;
+  readonly closed: Promise<void>;
+  receivedBytes = 0;
+  #text = "";
+  #waiters: { length: number; resolve: () => void }[] = [];
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+    const { promise, resolve } = Promise.withResolvers<StreamEnd>();
+    this.ended = promise;
+    this.closed = new Promise((done) => socket.on("close", () => done()));
+    socket.on("end", () => resolve("fin"));
+    socket.on("error", () => resolve("reset"));
+    socket.on("data", (chunk: Uint8Array) => this.#receive(chunk));
+  }
+
+  #receive(chunk: Uint8Array): void {
+    this.receivedBytes += chunk.length;
+    if (this.#text.length < 65_536) this.#text += new TextDecoder("latin1").decode(chunk);
+    for (const it of this.#waiters) if (this.receivedBytes >= it.length) it.resolve();
+  }
+
+  /** The first bytes received, each as a character. */
+  get text(): string {
+    return this.#text;
+  }
+
+  get localText(): string {
+    return `${this.socket.localAddress}:${this.socket.localPort}`;
+  }
+
+  /** Resolves when this many bytes have come, counted from the beginning. */
+  received(length: number): Promise<void> {
+    if (this.receivedBytes >= length) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ length, resolve });
+      this.socket.once(
+        "close",
+        () => reject(new Error(`closed after ${this.receivedBytes} of ${length} bytes`)),
+      );
+    });
+  }
+
+  send(text: string): void {
+    this.socket.write(text, "latin1");
+  }
+
+  /** Sends without waiting until the system takes no more, and a little: both buffers on the way are full then. */
+  fill(): Promise<void> {
+    const chunk = new Uint8Array(65_536);
+    return new Promise((resolve) => {
+      const more = () => {
+        let isLate = false;
+        const late = setTimeout(() => {
+          isLate = true;
+          resolve();
+        }, 300);
+        this.socket.write(chunk, () => {
+          clearTimeout(late);
+          if (!isLate && !this.socket.destroyed) more();
+        });
+      };
+      more();
+    });
+  }
+
+  /** Ends its own stream; the other way stays open. */
+  end(text = ""): void {
+    this.socket.end(text, "latin1");
+  }
+
+  /** Breaks the connection off. */
+  reset(): void {
+    this.socket.resetAndDestroy();
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
+}
+
+/** The server's end of a proxied connection. */
+export type ServedPeer = Peer;
+
+/** A real server: each connection is handed out by `next()`, in order. */
+export class PeerServer {
+  readonly port: number;
+  readonly #server: Server;
+  readonly #waiting: Peer[] = [];
+  readonly #takers: ((peer: Peer) => void)[] = [];
+  readonly #all = new Set<Peer>();
+  acceptedCount = 0;
+
+  static listen(hostname = "127.0.0.1", port = 0): Promise<PeerServer> {
+    const server = createServer({ allowHalfOpen: true, noDelay: true });
+    return new Promise((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ host: hostname, port, backlog: 1_024 }, () => resolve(new PeerServer(server)));
+    });
+  }
+
+  private constructor(server: Server) {
+    const address = server.address();
+    if (address === null || typeof address === "string") throw new Error("not listening");
+    this.port = address.port;
+    this.#server = server;
+    server.on("connection", (socket) => this.#accept(new Peer(socket)));
+  }
+
+  #accept(peer: Peer): void {
+    this.acceptedCount++;
+    this.#all.add(peer);
+    const taker = this.#takers.shift();
+    if (taker === undefined) this.#waiting.push(peer);
+    else taker(peer);
+  }
+
+  next(): Promise<Peer> {
+    const peer = this.#waiting.shift();
+    return peer === undefined ? new Promise((resolve) => this.#takers.push(resolve)) : Promise.resolve(peer);
+  }
+
+  /** Stops listening and drops what is connected. */
+  async close(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    for (const peer of this.#all) peer.destroy();
+    await closed;
+  }
+}
+
+/** A connected client. */
+export function connectPeer(hostname: string, port: number): Promise<Peer> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: hostname, port, allowHalfOpen: true, noDelay: true }, () => {
+      socket.off("error", reject);
+      resolve(new Peer(socket));
+    });
+    socket.once("error", reject);
+  });
+}

@@ -1,0 +1,10 @@
+/** The TCP conformance suite: every engine that moves streams passes it. */
+import type { TcpFamilyMember } from "./tcp_setting.ts";
+import { endTests } from "./tcp_suite_ends.ts";
+import { relayTests } from "./tcp_suite_relay.ts";
+
+/** Defines the tests of one engine. */
+export function tcpEngineSuite(member: TcpFamilyMember): void {
+  relayTests(member);
+  endTests(member);
+}
