@@ -90,6 +90,7 @@ export function duration(
       : `{key} ${shown(input)} is not a duration; write one number and a unit: 500ms, 30s, 5m, 2h or 1d`;
   return z.string({ error: wrongType }).transform((written, context) => {
     const ms = reading(parseDuration)(written, context);
+    if (typeof ms !== "number") return z.NEVER;
     const refuse = (why: string) => context.addIssue({ code: "custom", message: `{key} ${why}` });
     if (ms < leastMs) refuse(`${written} is too short; allowed: ${least} to ${most}`);
     else if (ms > mostMs) refuse(`${written} is too long; allowed: ${least} to ${most}`);

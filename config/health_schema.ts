@@ -142,7 +142,7 @@ function elsewhere(type: CheckType): Record<string, string> {
       if (key in OWN_KEYS[type]) continue;
       const before = advice[key];
       advice[key] = before === undefined
-        ? `a ${type} check has no "${key}"; it belongs to type ${other}`
+        ? `the check type ${type} has no "${key}"; it belongs to type ${other}`
         : `${before} or ${other}`;
     }
   }

@@ -134,14 +134,14 @@ interface Located extends Position {
 function locate({ path, part, message, other }: Mistake, positions: Positions): Located {
   const written = positions.written(path);
   const origin = written === undefined ? "" : ` (the file has ${visible(written)})`;
-  const elsewhere = other === undefined
-    ? ""
-    : `; the other one is on line ${positions.find(other, "key").line}`;
+  const elsewhere = other === undefined ? "" : `; see line ${positions.find(other, "key").line}`;
   return { ...positions.find(path, part), path, message: `${message}${origin}${elsewhere}` };
 }
 
 function problemsError(found: readonly Located[], file: string): ConfigError {
-  const sorted = found.toSorted((a, b) => a.line - b.line || a.column - b.column);
+  // An alias shows one mistake at several paths.
+  const distinct = new Map(found.map((it) => [`${it.line}:${it.column}:${it.message}`, it]));
+  const sorted = [...distinct.values()].sort((a, b) => a.line - b.line || a.column - b.column);
   const reported = sorted.slice(0, LIMITS.configMistakes);
   const problems: ConfigProblem[] = reported.map(({ line, column, path, message }) => ({
     file,

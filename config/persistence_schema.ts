@@ -6,6 +6,7 @@
 import * as z from "zod";
 import { ValueError } from "../errors.ts";
 import { IpAddress } from "../net/address.ts";
+import { missingUnit } from "./duration.ts";
 import { duration, integer, reading } from "./fields.ts";
 import { either, section } from "./sections.ts";
 import { shown } from "./shown.ts";
@@ -28,7 +29,7 @@ const bits = integer(0, 128).transform((prefixLength): Netmask => ({ prefixLengt
 const netmask = either("a netmask; write 255.255.255.0 or a number of bits", [dottedMask, bits]);
 
 /** A duration, or the duration and the netmask. */
-export const persistence = either("a duration such as 5m, or a mapping with timeout and netmask", [
+export const persistence = z.union([
   timeout.transform((timeoutMs): { timeout: number; netmask?: Netmask | undefined } => ({
     timeout: timeoutMs,
   })),
@@ -42,7 +43,12 @@ export const persistence = either("a duration such as 5m, or a mapping with time
       )
       .meta({ defaultText: "the whole address" }),
   }),
-]);
+], {
+  error: ({ input }) =>
+    typeof input === "number"
+      ? `{key} ${missingUnit(input)}`
+      : `{key} ${shown(input)} is not a duration such as 5m, or a mapping with timeout and netmask`,
+});
 
 function parseMask(text: string): Netmask {
   const slash = /^\/?(\d{1,3})$/.exec(text);

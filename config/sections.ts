@@ -29,8 +29,13 @@ export function section<Shape extends z.ZodRawShape>(
     error: (issue) =>
       issue.code === "unrecognized_keys"
         ? JSON.stringify(advice)
-        : `{key} must be a mapping (keys: ${keys}), not ${shown(issue.input)}`,
+        : `{key} must be a mapping (keys: ${keys}), not ${shown(issue.input)}${missingSpace(issue.input)}`,
   });
+}
+
+/** `level:debug` is one word in YAML. */
+function missingSpace(input: unknown): string {
+  return typeof input === "string" && /^\w+:\S/.test(input) ? "; a space is missing after the colon" : "";
 }
 
 /** Reads the advice of an unknown key's issue. */
@@ -53,14 +58,23 @@ export function list<Item extends z.ZodType>(item: Item, example: string): z.Zod
 /**
  * A value with more than one spelling.
  *
- * @param expectation what is allowed, for a value that fits no spelling at all: `"off" or a mapping`
+ * @param expectation what is allowed, for a value that fits no spelling at all: `off or a mapping`
  */
 export function either<const Options extends readonly [z.ZodType, ...z.ZodType[]]>(
   expectation: string,
   options: Options,
 ): z.ZodUnion<Options> {
-  return z.union(options, { error: ({ input }) => `{key} ${shown(input)} is not ${expectation}` });
+  const hasOff = expectation.startsWith("off ") || expectation.endsWith(" off");
+  return z.union(options, {
+    error: ({ input }) => {
+      const hint = hasOff && MEANS_OFF.has(String(input).toLowerCase()) ? "; did you mean off?" : "";
+      return `{key} ${shown(input)} is not ${expectation}${hint}`;
+    },
+  });
 }
+
+/** What people write for `off`, typos included. */
+const MEANS_OFF: ReadonlySet<string> = new Set(["false", "no", "none", "never", "disabled", "of", "0"]);
 
 /** A word that switches something off. */
 export function word<Word extends string>(name: Word): z.ZodLiteral<Word> {

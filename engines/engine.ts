@@ -56,6 +56,7 @@ export const END_REASONS = [
   "service-removed",
   "source-foreign", // a datagram from somebody who is not the destination
   "table-full",
+  "no-room", // more than maxConnections and its queue hold, or than there are file descriptors
   "error",
 ] as const;
 export type EndReason = typeof END_REASONS[number];

@@ -18,11 +18,9 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
         protocol === "tcp" ? "ss -ltnp" : "ss -lunp"
       } 'sport = :${listen.port}', or choose another port`,
   ],
-  EADDRNOTAVAIL: [
-    "ADDRESS_NOT_LOCAL",
-    (_, where) =>
-      `${where} is not an address of this host; add it (ip address add ... dev lo) or listen on another one`,
-  ],
+  EADDRNOTAVAIL: ["ADDRESS_NOT_LOCAL", explainNotLocal],
+  // What node:net of Deno 2.9 reports for the same.
+  EINVAL: ["ADDRESS_NOT_LOCAL", explainNotLocal],
   EACCES: ["PERMISSION_DENIED", explainPermission],
   EPERM: ["PERMISSION_DENIED", explainPermission],
   EMFILE: ["DESCRIPTORS_EXHAUSTED", explainDescriptors],
@@ -32,6 +30,10 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
     (_, where) => `${where} cannot be opened: this host has no IPv6; write an IPv4 address`,
   ],
 };
+
+function explainNotLocal(_: Binding, where: string): string {
+  return `${where} is not an address of this host; add it (ip address add ... dev lo) or listen on another one`;
+}
 
 function explainPermission({ listen }: Binding, where: string): string {
   return listen.port < 1_024

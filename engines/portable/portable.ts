@@ -9,7 +9,9 @@ import { LIMITS } from "../../limits.ts";
 import { IpAddress } from "../../net/address.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
 import type { Binding, EndReason, Engine, EngineEvents, OpenBinding } from "../engine.ts";
-import { TcpBinding } from "./tcp_binding.ts";
+import { countDescriptors, type DescriptorCount, Descriptors } from "./descriptors.ts";
+import { BufferPool } from "./read_buffers.ts";
+import { TcpBinding, type TcpEngine } from "./tcp_binding.ts";
 import type { TcpConnection } from "./tcp_connection.ts";
 import { UdpBinding } from "./udp_binding.ts";
 
@@ -29,11 +31,21 @@ export class PortableEngine implements Engine {
   readonly #tcp = new Set<TcpBinding>();
   readonly #udp = new Set<UdpBinding>();
   readonly #entries = new Map<number, TcpConnection>();
-  readonly #readBuffer = new Uint8Array(LIMITS.relayBufferBytes);
+  readonly #shared: TcpEngine;
   readonly #addresses = new Map<string, IpAddress>();
 
-  constructor(options: PortableEngineOptions) {
+  /** @param count what is known of the process's file descriptors */
+  constructor(options: PortableEngineOptions, count: DescriptorCount = countDescriptors()) {
     this.#options = options;
+    this.#shared = {
+      ...this.#hostFor("tcp"),
+      entries: this.#entries,
+      pool: new BufferPool(),
+      descriptors: new Descriptors(count),
+      outOfDescriptors: () => {
+        for (const it of this.#tcp) it.reopenLater();
+      },
+    };
   }
 
   async open(binding: Binding): Promise<OpenBinding> {
@@ -42,8 +54,8 @@ export class PortableEngine implements Engine {
       this.#udp.add(opened);
       return opened;
     }
-    const shared = { ...this.#hostFor("tcp"), entries: this.#entries, readBuffer: this.#readBuffer };
-    const opened = await TcpBinding.open(shared, binding);
+    for (const it of this.#tcp) if (it.isOver) this.#tcp.delete(it);
+    const opened = await TcpBinding.open(this.#shared, binding);
     this.#tcp.add(opened);
     return opened;
   }

@@ -1,18 +1,28 @@
 /**
- * A TCP virtual service in the portable engine: its listener and its connections.
+ * A TCP virtual service in the portable engine.
  *
  * node:net and not `Deno.listen`, which cannot send a reset. `Flow.packets` is 0: a byte stream shows no packets.
+ * What the kernel does and this cannot, or does otherwise:
+ *
+ * - Accept cannot be paused. Beyond `maxConnections` clients are accepted and held, neither read nor scheduled; beyond
+ *   `LIMITS.heldConnections`, or with no descriptor to spare, they are reset (`no-room`).
+ * - A client that went away behind more than `LIMITS.relayBufferBytes` of unread data, or after it had ended its own
+ *   stream, is noticed by the next write to it, or by a time-out.
  *
  * @module
  */
 import type { Socket } from "node:net";
-import type { Clock } from "../../clock.ts";
+import type { Clock, Timer } from "../../clock.ts";
 import type { TrafficEntrance } from "../../director/verdict.ts";
+import { LIMITS } from "../../limits.ts";
 import { IpAddress } from "../../net/address.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
 import type { Binding, BindingOptions, EndReason, EngineEvents, OpenBinding } from "../engine.ts";
 import { Deadlines } from "./deadlines.ts";
+import type { Descriptors } from "./descriptors.ts";
+import type { BufferPool } from "./read_buffers.ts";
 import { TcpConnection, type TcpHost } from "./tcp_connection.ts";
+import { TcpConnections } from "./tcp_connections.ts";
 import { TcpListener } from "./tcp_listener.ts";
 
 /** What the bindings of an engine share. */
@@ -20,11 +30,17 @@ export interface TcpEngine {
   readonly traffic: TrafficEntrance;
   readonly events: EngineEvents;
   readonly clock: Clock;
-  readonly readBuffer: Uint8Array;
+  readonly pool: BufferPool;
+  readonly descriptors: Descriptors;
   /** Connections of all bindings, by their entry in the director. */
   readonly entries: Map<number, TcpConnection>;
   isOwnListener(host: string, port: number): boolean;
+  /** No descriptor is left: every listener may have stopped accepting. */
+  outOfDescriptors(): void;
 }
+
+/** A client and a server socket. */
+const SOCKETS_PER_CONNECTION = 2;
 
 /** A TCP service that is listening. */
 export class TcpBinding implements OpenBinding, TcpHost {
@@ -34,11 +50,11 @@ export class TcpBinding implements OpenBinding, TcpHost {
   readonly traffic: TrafficEntrance;
   readonly events: EngineEvents;
   readonly clock: Clock;
-  readonly readBuffer: Uint8Array;
+  readonly pool: BufferPool;
   readonly waits: Deadlines<TcpConnection>;
   readonly #engine: TcpEngine;
   readonly #listener: TcpListener;
-  readonly #connections = new Set<TcpConnection>();
+  readonly #connections: TcpConnections;
   readonly #ended = {
     service: 0,
     client: "",
@@ -49,7 +65,12 @@ export class TcpBinding implements OpenBinding, TcpHost {
     bytesOut: 0,
   };
   #options: BindingOptions;
-  #idleWaiters: (() => void)[] = [];
+  #isClosed = false;
+  #openSockets = 0;
+  #allClosed: (() => void) | undefined;
+  #troubleAtMs = -Infinity;
+  #shortAtMs = -Infinity;
+  #recovery: Timer | undefined;
 
   /**
    * Starts to listen.
@@ -58,7 +79,7 @@ export class TcpBinding implements OpenBinding, TcpHost {
    */
   static async open(engine: TcpEngine, binding: Binding): Promise<TcpBinding> {
     let accept: (client: Socket) => void = (client) => client.destroy();
-    const listener = await TcpListener.open(binding, binding.listen, (client) => accept(client));
+    const listener = await TcpListener.open(binding, engine.descriptors.backlog, (client) => accept(client));
     const opened = new TcpBinding(engine, binding, listener);
     accept = (client) => opened.#accept(client);
     return opened;
@@ -75,8 +96,10 @@ export class TcpBinding implements OpenBinding, TcpHost {
     this.traffic = engine.traffic;
     this.events = engine.events;
     this.clock = engine.clock;
-    this.readBuffer = engine.readBuffer;
+    this.pool = engine.pool;
     this.waits = new Deadlines(engine.clock, (connection) => connection.deadlineMissed());
+    this.#connections = new TcpConnections(engine.clock);
+    this.#connections.update(binding.options);
   }
 
   /** Live connections. */
@@ -84,13 +107,21 @@ export class TcpBinding implements OpenBinding, TcpHost {
     return this.#connections.size;
   }
 
-  /** Holds for connections that are accepted from now on. */
+  /** Closed, and nothing lives on it. */
+  get isOver(): boolean {
+    return this.#isClosed && this.#connections.size === 0;
+  }
+
+  /** Holds for connections that are accepted from now on; `maxConnections` at once. */
   update(options: BindingOptions): void {
     this.#options = options;
+    this.#connections.update(options);
   }
 
   /** Stops listening; connections go on. */
   close(): Promise<void> {
+    this.#isClosed = true;
+    this.#recovery?.cancel();
     this.#listener.close();
     return Promise.resolve();
   }
@@ -103,34 +134,86 @@ export class TcpBinding implements OpenBinding, TcpHost {
     this.#engine.entries.set(entry, connection);
   }
 
-  shortage(code: string, message: string): void {
-    this.events.trouble(this.service, `${code}: ${message}`);
+  socketOpened(): void {
+    this.#openSockets++;
+    this.#engine.descriptors.take(1);
+  }
+
+  socketClosed(): void {
+    this.#openSockets--;
+    this.#engine.descriptors.give(1);
+    if (this.#openSockets === 0) this.#allClosed?.();
   }
 
   #accept(client: Socket): void {
-    const { remoteAddress, remotePort, localAddress, localPort } = client;
-    const peer = remoteAddress === undefined ? undefined : IpAddress.tryParse(remoteAddress);
-    const local = localAddress === undefined ? undefined : IpAddress.tryParse(localAddress);
+    const peer = endpointOf(client.remoteAddress, client.remotePort);
+    // The real local address costs a system call: asked for only where it is not known.
+    const local = this.bound.address.isUnspecified
+      ? endpointOf(client.localAddress, client.localPort)
+      : this.bound;
     if (peer === undefined || local === undefined) {
       // Reset before it was accepted: the kernel no longer knows who it was.
-      client.on("error", () => {});
-      client.destroy();
-      this.events.dropped(this.service, "client-reset");
-      return;
+      this.#refuse(client, "client-reset");
+    } else if (!this.#engine.descriptors.hasRoomFor(SOCKETS_PER_CONNECTION)) {
+      this.#refuse(client, "no-room");
+      this.#trouble("no file descriptor to spare; new connections are refused: raise the limit (ulimit -n)");
+      this.#engine.outOfDescriptors();
+    } else {
+      const connection = new TcpConnection(this, this.#options, client, peer, local);
+      if (!this.#connections.admit(connection)) connection.end("no-room");
     }
-    const connection = new TcpConnection(
-      this,
-      this.#options,
-      client,
-      { address: peer, port: remotePort ?? 0 },
-      { address: local, port: localPort ?? 0 },
-    );
-    this.#connections.add(connection);
-    connection.start();
+  }
+
+  #refuse(client: Socket, reason: EndReason): void {
+    client.on("error", () => {});
+    client.resetAndDestroy();
+    this.events.dropped(this.service, reason);
+  }
+
+  /** A connect failed for want of something on this host. */
+  shortage(code: string, message: string): void {
+    this.#trouble(`${code}: ${message}`);
+    if (code !== "EMFILE") return;
+    this.#engine.descriptors.ranOut();
+    this.#engine.outOfDescriptors();
+  }
+
+  #trouble(message: string): void {
+    const nowMs = this.clock.nowMs();
+    if (nowMs < this.#troubleAtMs + LIMITS.troubleSpacingMs) return;
+    this.#troubleAtMs = nowMs;
+    this.events.trouble(this.service, message);
+  }
+
+  /**
+   * The listener may have stopped accepting for good (`descriptors.ts`): it is opened anew once the shortage has been over
+   * for a while.
+   */
+  reopenLater(): void {
+    this.#shortAtMs = this.clock.nowMs();
+    if (this.#isClosed) return;
+    this.#recovery ??= this.clock.after(LIMITS.acceptBackOffMs, () => this.#reopen());
+  }
+
+  async #reopen(): Promise<void> {
+    this.#recovery = undefined;
+    const quietMs = this.clock.nowMs() - this.#shortAtMs;
+    const isOver = quietMs >= LIMITS.acceptBackOffMs &&
+      this.#engine.descriptors.hasRoomFor(SOCKETS_PER_CONNECTION);
+    try {
+      if (isOver) await this.#listener.reopen();
+      else this.#waitOn();
+    } catch {
+      this.#waitOn();
+    }
+  }
+
+  #waitOn(): void {
+    if (this.#isClosed) return;
+    this.#recovery ??= this.clock.after(LIMITS.acceptBackOffMs, () => this.#reopen());
   }
 
   ended(connection: TcpConnection, reason: EndReason): void {
-    this.#connections.delete(connection);
     const { entry } = connection.flow;
     if (this.#engine.entries.get(entry) === connection) this.#engine.entries.delete(entry);
     const ended = this.#ended;
@@ -141,37 +224,34 @@ export class TcpBinding implements OpenBinding, TcpHost {
     ended.bytesIn = connection.bytesIn;
     ended.bytesOut = connection.bytesOut;
     this.events.ended(ended);
-    if (this.#connections.size > 0) return;
-    for (const done of this.#idleWaiters.splice(0)) done();
+    this.#connections.remove(connection);
   }
 
   /** The destination left for good: its connections end, when they are to be cut. */
   destinationRemoved(destination: number, cut: boolean): void {
-    if (!cut) return;
-    for (const it of this.#connections) if (it.destination === destination) it.end("destination-removed");
+    if (cut) this.#connections.endTo(destination, "destination-removed");
   }
 
   /** Resets every live connection, evenly over `spreadMs`; resolves when all are gone. */
-  async resetAll(spreadMs: number, reason: EndReason): Promise<void> {
-    const doomed = [...this.#connections];
-    const startMs = this.clock.nowMs();
-    for (let i = 0; i < doomed.length; i++) {
-      const waitMs = startMs + spreadMs * i / doomed.length - this.clock.nowMs();
-      if (waitMs >= 1) await new Promise<void>((resolve) => this.clock.after(waitMs, resolve));
-      doomed[i]?.end(reason);
-    }
+  resetAll(spreadMs: number, reason: EndReason): Promise<void> {
+    return this.#connections.endAll(spreadMs, reason);
   }
 
   /** Resolves when no connection is live. */
   whenIdle(): Promise<void> {
-    if (this.#connections.size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#idleWaiters.push(resolve));
+    return this.#connections.whenIdle();
   }
 
-  /** Closes everything now. */
+  /** Closes everything now; no socket and no timer is left when it resolves. */
   async stop(): Promise<void> {
     await this.close();
-    await this.resetAll(0, "drained");
+    await this.#connections.endAll(0, "drained");
     this.waits.clear();
+    if (this.#openSockets > 0) await new Promise<void>((resolve) => this.#allClosed = resolve);
   }
+}
+
+function endpointOf(host: string | undefined, port: number | undefined): Endpoint | undefined {
+  const address = host === undefined ? undefined : IpAddress.tryParse(host);
+  return address === undefined ? undefined : { address, port: port ?? 0 };
 }

@@ -15,6 +15,7 @@ import type { BindingOptions, EndReason, EngineEvents } from "../engine.ts";
 import { errorCode } from "./bind_error.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { acceptedFlow, applyProxyHeader, proxyHeaderFor } from "./proxied_addresses.ts";
+import { type BufferPool, ReadBuffer } from "./read_buffers.ts";
 import { connectFailure, isReset, ownShortage } from "./tcp_failures.ts";
 import { type HalfOwner, TcpHalf } from "./tcp_half.ts";
 
@@ -26,10 +27,13 @@ export interface TcpHost {
   readonly clock: Clock;
   /** Bounded waits: for a PROXY header, for a connect. */
   readonly waits: Deadlines<TcpConnection>;
-  /** Where sockets to real servers are read into, one for all: a chunk is passed on or copied before the next read. */
-  readonly readBuffer: Uint8Array;
+  /** What sockets to real servers are read into. */
+  readonly pool: BufferPool;
   /** Whether traffic to this address would come back to this program. */
   isOwnListener(host: string, port: number): boolean;
+  /** One more socket, one less: stopping waits for all. */
+  socketOpened(): void;
+  socketClosed(): void;
   /** The director holds this entry for the connection. */
   entryMade(entry: number, connection: TcpConnection): void;
   /** This host lacks something (`EMFILE` and the like). */
@@ -56,7 +60,7 @@ export class TcpConnection implements HalfOwner {
   #isConnecting = false;
   #hasEntry = false;
   #failed: number[] = [];
-  #openSockets = 1;
+  #openSockets: number;
   #isOver = false;
 
   constructor(host: TcpHost, options: BindingOptions, client: Socket, peer: Endpoint, local: Endpoint) {
@@ -70,6 +74,10 @@ export class TcpConnection implements HalfOwner {
     if (options.acceptProxyFrom.some((prefix) => prefix.contains(peer.address))) {
       this.#decoder = new ProxyDecoder();
     }
+    this.#openSockets = 1;
+    host.socketOpened();
+    client.on("error", (error) => this.#broken(error, "client-reset", DIRECTION.input));
+    client.on("close", () => this.#socketClosed());
   }
 
   get traffic(): TrafficEntrance {
@@ -100,14 +108,23 @@ export class TcpConnection implements HalfOwner {
     return formatEndpoint({ address: new IpAddress(family, client), port: clientPort });
   }
 
+  /** When quiet for too long, unless bytes come before. */
+  get idleDeadlineMs(): number {
+    return this.lastActiveMs + (this.#options.idleTimeoutMs ?? Infinity);
+  }
+
+  /** Does not read the client until {@linkcode start}. */
+  hold(): void {
+    this.#client.pause();
+  }
+
   /** Reads the client from now on, and finds it a destination. */
   start(): void {
     const client = this.#client;
     this.#input.setSource(client);
     client.on("data", (chunk: Uint8Array) => this.#fromClient(chunk));
     client.on("end", () => this.#clientEnded());
-    client.on("error", (error) => this.#broken(error, "client-reset", DIRECTION.input));
-    client.on("close", () => this.#socketClosed());
+    if (client.isPaused()) client.resume();
     if (this.#decoder === undefined) this.#decide();
     else this.#waitAtMost(LIMITS.proxyHeaderWaitMs);
   }
@@ -126,7 +143,7 @@ export class TcpConnection implements HalfOwner {
   #fromClient(chunk: Uint8Array): void {
     if (this.#isOver) return;
     if (this.#decoder !== undefined) this.#readHeader(this.#decoder, chunk);
-    else if (!this.#input.receive(chunk, false)) this.#client.pause();
+    else if (!this.#input.receive(chunk)) this.#client.pause();
   }
 
   #readHeader(decoder: ProxyDecoder, chunk: Uint8Array): void {
@@ -168,22 +185,25 @@ export class TcpConnection implements HalfOwner {
     }
     this.#isConnecting = true;
     this.#openSockets++;
-    const server = connect({
-      host,
-      port,
-      family,
-      allowHalfOpen: true,
-      noDelay: true,
-      onread: {
-        buffer: this.#host.readBuffer,
-        callback: (length, buffer) => this.#output.receive(buffer.subarray(0, length), true),
+    this.#host.socketOpened();
+    const buffer = new ReadBuffer(this.#host.pool);
+    const onread = {
+      buffer: buffer.next,
+      callback: (length: number, bytes: Uint8Array) => {
+        const readOn = this.#output.receive(bytes.subarray(0, length));
+        buffer.advance(length, this.#output.isHolding);
+        return readOn;
       },
-    });
+    };
+    const server = connect({ host, port, family, allowHalfOpen: true, noDelay: true, onread });
     this.#server = server;
     server.on("connect", () => this.#connected(server));
     server.on("end", () => this.#output.sourceEnded());
     server.on("error", (error) => this.#serverFailed(server, error));
-    server.on("close", () => this.#socketClosed());
+    server.on("close", () => {
+      buffer.close(this.#output.isHolding);
+      this.#socketClosed();
+    });
     this.#waitAtMost(this.#options.connectTimeoutMs);
   }
 
@@ -241,6 +261,7 @@ export class TcpConnection implements HalfOwner {
   }
 
   #socketClosed(): void {
+    this.#host.socketClosed();
     this.#openSockets--;
     if (this.#openSockets === 0) this.#over(this.#input.done && this.#output.done ? "done" : "error");
   }

@@ -56,6 +56,11 @@ export class TcpHalf {
     };
   }
 
+  /** Whether chunks wait here, or in a write to the target. */
+  get isHolding(): boolean {
+    return this.#blocked;
+  }
+
   /** Whether the end of the stream was passed on. */
   get done(): boolean {
     return this.#done;
@@ -73,14 +78,13 @@ export class TcpHalf {
   }
 
   /**
-   * Takes what the source sent.
+   * Takes what the source sent. While `isHolding` afterwards, the chunk's memory is in use.
    *
-   * @param isBorrowed the chunk's memory is used again as soon as this call returns
    * @returns whether to read on; if not, this half resumes the source itself
    */
-  receive(chunk: Uint8Array, isBorrowed: boolean): boolean {
+  receive(chunk: Uint8Array): boolean {
     if (this.#blocked) {
-      this.#ahead.push(isBorrowed ? chunk.slice() : chunk);
+      this.#ahead.push(chunk);
       this.#aheadBytes += chunk.length;
     } else {
       this.#pass(chunk);
@@ -103,7 +107,7 @@ export class TcpHalf {
     const target = this.#target;
     if (target === undefined) return;
     target.write(chunk);
-    // A write that the kernel took whole leaves nothing behind; else Deno has copied what is left of the chunk.
+    // A write that the kernel took whole leaves nothing behind.
     if (target.writableLength > 0) this.#block(target);
     this.bytes += chunk.length;
     this.lastMs = clock.nowMs();
@@ -134,7 +138,9 @@ export class TcpHalf {
     if (this.#done) return;
     this.#done = true;
     const { flow, traffic, clock } = this.#owner;
-    this.#target?.end();
+    // A target that has ended its own way is closed at once, which sends the same FIN and saves a shutdown.
+    if (this.#opposite?.done === true) this.#target?.destroy();
+    else this.#target?.end();
     traffic.segment(flow, this.#direction, TCP_FLAG.fin, 0, clock.nowMs());
   }
 

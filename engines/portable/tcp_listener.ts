@@ -4,21 +4,23 @@
  * @module
  */
 import { createServer, type Server, type Socket } from "node:net";
-import { LIMITS } from "../../limits.ts";
 import { IpAddress } from "../../net/address.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
 import type { Binding } from "../engine.ts";
 import { bindError, errorCode } from "./bind_error.ts";
 
-/** What any address is called where there is no IPv6. */
 const ANY_IPV4 = IpAddress.ipv4(0);
 /** No IPv6 in the kernel; IPv6 switched off on every interface. */
 const WITHOUT_IPV6 = new Set(["EAFNOSUPPORT", "EADDRNOTAVAIL"]);
 
 /** An open listener; connections arrive as soon as it exists. */
 export class TcpListener {
+  /** Where it listens really. */
   readonly bound: Endpoint;
-  readonly #server: Server;
+  #server: Server;
+  readonly #backlog: number;
+  readonly #onConnection: (client: Socket) => void;
+  #isOpen = true;
 
   /**
    * Listens where the binding says. `[::]` falls back to `0.0.0.0` on a host without IPv6.
@@ -27,48 +29,69 @@ export class TcpListener {
    */
   static async open(
     binding: Binding,
-    listen: Endpoint,
+    backlog: number,
     onConnection: (client: Socket) => void,
   ): Promise<TcpListener> {
-    const { address, port } = listen;
+    const { address, port } = binding.listen;
     try {
-      return await TcpListener.#openAt(address, port, onConnection);
+      return new TcpListener(
+        await listen(address, port, backlog, onConnection),
+        address,
+        backlog,
+        onConnection,
+      );
     } catch (error) {
       const canFallBack = address.family === 6 && address.isUnspecified && WITHOUT_IPV6.has(errorCode(error));
       if (!canFallBack) throw bindError(binding, error);
     }
     try {
-      return await TcpListener.#openAt(ANY_IPV4, port, onConnection);
+      const server = await listen(ANY_IPV4, port, backlog, onConnection);
+      return new TcpListener(server, ANY_IPV4, backlog, onConnection);
     } catch (error) {
       throw bindError(binding, error);
     }
   }
 
-  static #openAt(
+  private constructor(
+    server: Server,
     address: IpAddress,
-    port: number,
+    backlog: number,
     onConnection: (client: Socket) => void,
-  ): Promise<TcpListener> {
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, onConnection);
-    return new Promise((resolve, reject) => {
-      server.once("error", reject);
-      server.listen({ host: `${address}`, port, backlog: LIMITS.tcpBacklogConnections }, () => {
-        server.off("error", reject);
-        resolve(new TcpListener(server, address, port));
-      });
-    });
-  }
-
-  private constructor(server: Server, address: IpAddress, port: number) {
+  ) {
     const real = server.address();
-    this.bound = { address, port: real !== null && typeof real === "object" ? real.port : port };
+    this.bound = { address, port: real !== null && typeof real === "object" ? real.port : 0 };
     this.#server = server;
-    // Deno 2.9 reports no failed accept here; should a later one do so, it must not end the process.
-    server.on("error", () => {});
+    this.#backlog = backlog;
+    this.#onConnection = onConnection;
   }
 
-  /** Stops listening: what waits in the kernel's queue is reset, accepted connections go on. */
+  /** Closes and listens anew at the same place; rejects with what the runtime throws. */
+  async reopen(): Promise<void> {
+    if (!this.#isOpen) return;
+    this.#server.close();
+    const { address, port } = this.bound;
+    const server = await listen(address, port, this.#backlog, this.#onConnection);
+    this.#server = server;
+    if (!this.#isOpen) server.close();
+  }
+
+  /** Stops listening: what waits in the kernel's backlog is reset, accepted connections go on. */
   close(): void {
+    this.#isOpen = false;
     this.#server.close();
   }
+}
+
+function listen(
+  address: IpAddress,
+  port: number,
+  backlog: number,
+  onConnection: (client: Socket) => void,
+): Promise<Server> {
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, onConnection);
+  return new Promise((resolve, reject) => {
+    // Stays for the server's life: an error that nobody hears would end the process.
+    server.on("error", reject);
+    server.listen({ host: `${address}`, port, backlog }, () => resolve(server));
+  });
 }

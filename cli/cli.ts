@@ -1,0 +1,116 @@
+/**
+ * From the words of a command line to a command and its exit code.
+ *
+ * @module
+ */
+import { parseArgs } from "node:util";
+import { EXIT, LvsdError, UsageError } from "../errors.ts";
+import { check } from "./check.ts";
+import type { CliContext, Command, ParsedArgs } from "./command.ts";
+import { demo } from "./demo.ts";
+import { reload } from "./reload.ts";
+import { run } from "./run.ts";
+import { schema } from "./schema.ts";
+import { status } from "./status.ts";
+import { VERSION } from "./version.ts";
+
+/** Every subcommand, in the order of the help text. */
+export const COMMANDS: readonly Command[] = [run, demo, check, schema, status, reload];
+
+/**
+ * Runs one command line.
+ *
+ * @param words the arguments without the program's name
+ * @returns the exit code; a mistake of the user's is told in words on stderr, never as a stack trace
+ */
+export async function runCommandLine(words: readonly string[], context: CliContext): Promise<number> {
+  try {
+    return await dispatch(words, context);
+  } catch (error) {
+    if (error instanceof LvsdError) {
+      context.stderr(`lvsd: ${error.message}\n`);
+      if (error instanceof UsageError) context.stderr(`Try: lvsd --help\n`);
+      return error.exitCode;
+    }
+    context.stderr(
+      `lvsd: a defect in lvsd, please report it:\n${error instanceof Error ? error.stack : error}\n`,
+    );
+    return EXIT.defect;
+  }
+}
+
+async function dispatch(words: readonly string[], context: CliContext): Promise<number> {
+  const [name, ...rest] = words;
+  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+    const wanted = COMMANDS.find((it) => it.name === rest[0]);
+    context.stdout(wanted === undefined ? overview() : wanted.usage);
+    return name === undefined ? EXIT.usage : EXIT.ok;
+  }
+  if (name === "--version" || name === "-v" || name === "version") {
+    context.stdout(`lvsd ${VERSION} (deno ${Deno.version.deno}, ${Deno.build.target})\n`);
+    return EXIT.ok;
+  }
+  const command = COMMANDS.find((it) => it.name === name);
+  if (command === undefined) {
+    throw new UsageError("UNKNOWN_COMMAND", `no command "${name}"; there are ${commandNames()}`, {
+      value: name,
+    });
+  }
+  if (rest.includes("--help") || rest.includes("-h")) {
+    context.stdout(command.usage);
+    return EXIT.ok;
+  }
+  return await command.run(parse(command, rest), context);
+}
+
+function parse(command: Command, words: readonly string[]): ParsedArgs {
+  const { least, most } = command.positionals ?? { least: 0, most: 0 };
+  let parsed: ParsedArgs;
+  try {
+    parsed = parseArgs({ args: [...words], options: command.options, allowPositionals: true });
+  } catch (error) {
+    const what = error instanceof Error ? error.message.split(". To specify")[0] ?? "" : String(error);
+    throw new UsageError("BAD_OPTION", `${command.name}: ${what}; see: lvsd ${command.name} --help`, {
+      command: command.name,
+    });
+  }
+  const count = parsed.positionals.length;
+  if (count < least || count > most) {
+    const wanted = most === 0
+      ? "no arguments"
+      : least === most
+      ? `${least} argument(s)`
+      : `${least} to ${most} arguments`;
+    throw new UsageError(
+      "BAD_ARGUMENTS",
+      `${command.name} takes ${wanted}, got ${count}: ${parsed.positionals.join(" ")}`,
+      {
+        command: command.name,
+        count,
+      },
+    );
+  }
+  return parsed;
+}
+
+function commandNames(): string {
+  return COMMANDS.map((it) => it.name).join(", ");
+}
+
+function overview(): string {
+  const width = Math.max(...COMMANDS.map((it) => it.name.length));
+  const lines = COMMANDS.map((it) => `  ${it.name.padEnd(width)}  ${it.summary}`);
+  return `lvsd - Linux Virtual Server in user space: a TCP/UDP load balancer
+
+Usage: lvsd COMMAND [OPTIONS]
+
+${lines.join("\n")}
+
+  lvsd COMMAND --help tells more, with an example; lvsd --version the version.
+
+Examples:
+  lvsd demo
+  lvsd run -c config.example.yaml
+  lvsd run --tcp :8080 --to 127.0.0.1:3001,127.0.0.1:3002@3 -s wlc
+`;
+}

@@ -1,0 +1,49 @@
+/**
+ * What a subcommand is.
+ *
+ * @module
+ */
+import type { ParseArgsOptionsConfig } from "node:util";
+
+/** The world a command runs in; passed in, so that a test can stand in for the terminal. */
+export interface CliContext {
+  /** Writes as it is, without adding a line end. */
+  readonly stdout: (text: string) => void;
+  readonly stderr: (text: string) => void;
+  readonly env: (name: string) => string | undefined;
+  /** Colours and rewritten lines are for people only. */
+  readonly isTerminal: boolean;
+}
+
+/** A command line that was understood. */
+export interface ParsedArgs {
+  readonly values: Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
+  readonly positionals: readonly string[];
+}
+
+/** One subcommand of `lvsd`. */
+export interface Command {
+  readonly name: string;
+  /** One line for the list of commands. */
+  readonly summary: string;
+  /** The whole help text, with an example. */
+  readonly usage: string;
+  /** As `node:util` parseArgs wants them; `--help` is added by the dispatcher. */
+  readonly options: ParseArgsOptionsConfig;
+  /** How many words without a dash it takes; none when absent. */
+  readonly positionals?: { readonly least: number; readonly most: number };
+  /** @returns the exit code, see `EXIT` */
+  run(args: ParsedArgs, context: CliContext): Promise<number>;
+}
+
+/** The text of a string option, undefined when it was not given. */
+export function textOption(args: ParsedArgs, name: string): string | undefined {
+  const value = args.values[name];
+  return typeof value === "string" ? value : undefined;
+}
+
+/** All texts of an option that may be repeated. */
+export function textOptions(args: ParsedArgs, name: string): readonly string[] {
+  const value = args.values[name];
+  return Array.isArray(value) ? value.filter((it) => typeof it === "string") : [];
+}

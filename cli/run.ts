@@ -1,0 +1,115 @@
+/**
+ * `lvsd run`: the director in the foreground.
+ *
+ * @module
+ */
+import { configFromOptions } from "../config/from_options.ts";
+import { loadConfig, readConfigFile } from "../config/load.ts";
+import type { Config } from "../config/model.ts";
+import { runProcess } from "../daemon/process.ts";
+import { EXIT, SystemError, UsageError } from "../errors.ts";
+import { type CliContext, type Command, type ParsedArgs, textOption, textOptions } from "./command.ts";
+import { VERSION } from "./version.ts";
+
+const USAGE = `lvsd run - balance traffic until a signal ends it
+
+Usage: lvsd run -c FILE [--watch]
+       lvsd run --tcp ADDRESS --to SERVERS [-s SCHEDULER] [...]
+
+  -c, --config FILE      the services, see config.example.yaml
+  -w, --watch            reload when FILE changes
+      --tcp ADDRESS      listen here: :8080, 127.0.0.1:8080, [::1]:8080
+      --udp ADDRESS      the same for UDP; --tcp and --udp may be given several times
+      --to SERVERS       real servers, comma-separated: 127.0.0.1:3001,127.0.0.1:3002@3 (@3 is the weight)
+  -s, --scheduler NAME   rr, wrr, lc, wlc (default), sh
+      --admin ADDRESS    admin API (default 127.0.0.1:9180), or off
+      --log FORMAT       text (default) or json
+      --log-level LEVEL  debug, info (default), warning, error
+  -h, --help             this text
+
+Signals: SIGHUP reloads; SIGTERM and SIGINT drain, a second one ends at once.
+Exit codes: 0 ended by a signal, 1 the config has mistakes, 2 usage, 3 the system refuses (address in use, no permission).
+
+Example:
+  lvsd run --tcp :8080 --to 127.0.0.1:3001,127.0.0.1:3002@3 -s wlc
+`;
+
+export const run: Command = {
+  name: "run",
+  summary: "balance traffic until a signal ends it",
+  usage: USAGE,
+  options: {
+    config: { type: "string", short: "c" },
+    watch: { type: "boolean", short: "w" },
+    tcp: { type: "string", multiple: true },
+    udp: { type: "string", multiple: true },
+    to: { type: "string", multiple: true },
+    scheduler: { type: "string", short: "s" },
+    admin: { type: "string" },
+    log: { type: "string" },
+    "log-level": { type: "string" },
+  },
+  run: runDirector,
+};
+
+async function runDirector(args: ParsedArgs, context: CliContext): Promise<number> {
+  const file = textOption(args, "config");
+  const load = file === undefined ? fromOptions(args) : fromFile(args, file, context);
+  await runProcess({
+    config: await load(),
+    load,
+    version: VERSION,
+    watch: args.values["watch"] === true,
+    ready: ({ daemon }) => {
+      const { unbound, services } = daemon;
+      // From a file, an address may still come (a VIP on its way); on a command line somebody waits for an answer.
+      if (file === undefined && unbound.length > 0 && unbound.length === services.length) {
+        throw new SystemError("NOTHING_BOUND", unbound.map((it) => it.problem).join("\n"));
+      }
+    },
+  });
+  return EXIT.ok;
+}
+
+function fromFile(args: ParsedArgs, file: string, context: CliContext): () => Promise<Config> {
+  const excluded = ["tcp", "udp", "to", "scheduler", "admin", "log", "log-level"].filter((it) =>
+    it in args.values
+  );
+  if (excluded.length > 0) {
+    throw new UsageError(
+      "OPTIONS_EXCLUDE",
+      `--config says everything; --${excluded.join(", --")} cannot go with it`,
+      {
+        option: excluded.join(","),
+      },
+    );
+  }
+  return async () => loadConfig(await readConfigFile(file), file, context.env);
+}
+
+function fromOptions(args: ParsedArgs): () => Promise<Config> {
+  if (args.values["watch"] === true) {
+    throw new UsageError("NOTHING_TO_WATCH", "--watch needs a file to watch: give --config FILE", {});
+  }
+  if (textOptions(args, "tcp").length + textOptions(args, "udp").length === 0) {
+    throw new UsageError(
+      "NOTHING_TO_DO",
+      "nothing to balance: give --config FILE, or --tcp ADDRESS --to SERVERS",
+      {},
+    );
+  }
+  const optional = (name: string, key: string) => {
+    const text = textOption(args, name);
+    return text === undefined ? {} : { [key]: text };
+  };
+  const config = configFromOptions({
+    tcp: textOptions(args, "tcp"),
+    udp: textOptions(args, "udp"),
+    to: textOptions(args, "to"),
+    ...optional("scheduler", "scheduler"),
+    ...optional("admin", "admin"),
+    ...optional("log", "logFormat"),
+    ...optional("log-level", "logLevel"),
+  });
+  return () => Promise.resolve(config);
+}

@@ -1,0 +1,95 @@
+/**
+ * Puts the rooms together: which part is told what by which other part stands here and nowhere else.
+ *
+ * @module
+ */
+import type { Logger } from "@logtape/logtape";
+import type { Clock } from "../clock.ts";
+import { Director } from "../director/director.ts";
+import { Store } from "../director/store.ts";
+import type { Engine } from "../engines/engine.ts";
+import { PortableEngine } from "../engines/portable/portable.ts";
+import { type HealthChange, Monitor } from "../healthcheck/monitor.ts";
+import { findScheduler } from "../schedulers/registry.ts";
+import { EngineLog } from "./engine_log.ts";
+import type { DaemonOptions } from "./options.ts";
+import { OwnListeners } from "./own_listeners.ts";
+import { Resolver } from "./resolver.ts";
+
+/** The parts of a running daemon. */
+export interface Assembly {
+  readonly director: Director;
+  readonly engine: Engine;
+  /** Why this engine. */
+  readonly engineReason: string;
+  readonly monitor: Monitor<string>;
+  readonly resolver: Resolver;
+  readonly ownListeners: OwnListeners;
+  readonly events: EngineLog;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Health identity of each destination handle, for passive evidence. */
+  readonly healthIds: Map<number, string>;
+  /** A listener opened or closed: others may have become, or ceased to be, loops. */
+  readonly listenersChanged: () => void;
+}
+
+/** What the parts ask of the whole. */
+export interface AssemblyQuestions {
+  healthChanged(id: string, change: HealthChange): void;
+  listenersChanged(): void;
+  serviceName(handle: number): string;
+}
+
+/** Makes the parts and connects them. Nothing listens yet. */
+export function assemble(options: DaemonOptions, questions: AssemblyQuestions): Assembly {
+  const { clock, random, logger, dialer, lookUpName, localAddresses, config } = options;
+  const healthIds = new Map<number, string>();
+  const ownListeners = new OwnListeners(localAddresses);
+  const monitor = new Monitor<string>({
+    clock,
+    random,
+    dialer,
+    onChange: (id, change) => {
+      questions.healthChanged(id, change);
+    },
+  });
+  const events = new EngineLog({
+    logger,
+    serviceName: questions.serviceName,
+    logConnections: config.log.connections,
+    witness: {
+      connectFailed: (destination) => tell(destination, (id) => monitor.reportConnectFailed(id)),
+      connectSucceeded: (destination) => tell(destination, (id) => monitor.reportConnectSucceeded(id)),
+    },
+  });
+  function tell(destination: number, report: (id: string) => void): void {
+    const id = healthIds.get(destination);
+    if (id !== undefined) report(id);
+  }
+  const director = new Director({
+    store: Store.create(),
+    random,
+    findScheduler,
+    onExpire: (entry) => engine.entryExpired(entry),
+  });
+  const engine: Engine = new PortableEngine({
+    traffic: director,
+    events,
+    clock,
+    isOwnListener: (protocol, target) => ownListeners.includes(protocol, target),
+  });
+  return {
+    director,
+    engine,
+    engineReason: "the portable engine runs everywhere and needs no permission beyond the network",
+    monitor,
+    resolver: new Resolver({ clock, lookUp: lookUpName }),
+    ownListeners,
+    events,
+    clock,
+    logger,
+    healthIds,
+    listenersChanged: questions.listenersChanged,
+  };
+}

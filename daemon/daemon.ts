@@ -1,0 +1,169 @@
+/**
+ * The assembly room: director, engine and health checks put together from a configuration, kept in step with it by
+ * reload, and taken down by drain. It answers what the admin side asks.
+ *
+ * @module
+ */
+import type { Readiness, ReloadOutcome, Status, StatusSource } from "../admin/source.ts";
+import type { Timer } from "../clock.ts";
+import type { Config } from "../config/model.ts";
+import type { Director } from "../director/director.ts";
+import type { Engine } from "../engines/engine.ts";
+import type { Monitor } from "../healthcheck/monitor.ts";
+import { LIMITS } from "../limits.ts";
+import type { EngineLog } from "./engine_log.ts";
+import { assemble, type Assembly } from "./assembly.ts";
+import { Reloader } from "./reloader.ts";
+import { ServiceSet } from "./service_set.ts";
+import { readinessOf, type ReportFacts, statusOf } from "./status_report.ts";
+import type { DaemonOptions } from "./options.ts";
+
+/** A running director. */
+export class Daemon implements StatusSource {
+  readonly director: Director;
+  readonly engine: Engine;
+  readonly #assembly: Assembly;
+  readonly #services: ServiceSet;
+  readonly #reloader: Reloader;
+  readonly #options: DaemonOptions;
+  readonly #startedMs: number;
+  readonly #startedWallMs: number;
+  #draining = false;
+  #stopping: Promise<void> | undefined;
+  #tick: Timer | undefined;
+
+  private constructor(options: DaemonOptions) {
+    this.#options = options;
+    this.#startedMs = options.clock.nowMs();
+    this.#startedWallMs = options.clock.wallMs();
+    this.#assembly = assemble(options, {
+      healthChanged: (id, change) => this.#services.healthChanged(id, change),
+      listenersChanged: () => this.#services.settleAll(),
+      serviceName: (handle) => this.#services.nameOf(handle),
+    });
+    this.director = this.#assembly.director;
+    this.engine = this.#assembly.engine;
+    this.#services = new ServiceSet(this.#assembly);
+    this.#reloader = new Reloader({
+      ...options,
+      apply: (config, plan) => this.#apply(config, plan.logChanged),
+    });
+  }
+
+  /** Starts everything that `options.config` names; resolves when each listener is open or known to be unbound. */
+  static async start(options: DaemonOptions): Promise<Daemon> {
+    const daemon = new Daemon(options);
+    await daemon.#apply(options.config, false);
+    daemon.#scheduleTick();
+    return daemon;
+  }
+
+  get config(): Config {
+    return this.#reloader.config;
+  }
+
+  /** Names and reasons of the services that could not be bound. */
+  get unbound(): readonly { name: string; problem: string }[] {
+    return this.#services.current.filter((it) => it.listener.state === "unbound")
+      .map((it) => ({ name: it.config.name, problem: it.listener.problem }));
+  }
+
+  get services(): ServiceSet["current"] {
+    return this.#services.current;
+  }
+
+  get events(): EngineLog {
+    return this.#assembly.events;
+  }
+
+  get monitor(): Monitor<string> {
+    return this.#assembly.monitor;
+  }
+
+  status(): Status {
+    return statusOf(this.#facts());
+  }
+
+  readiness(): Readiness {
+    return readinessOf(this.#facts());
+  }
+
+  reload(): Promise<ReloadOutcome> {
+    return this.#reloader.reload();
+  }
+
+  /**
+   * Refuses new connections, lets the old ones go on until the deadline of the configuration, resets the rest spread
+   * over its window, and stops.
+   */
+  async drain(): Promise<void> {
+    if (this.#draining) return;
+    this.#draining = true;
+    const { clock, logger } = this.#options;
+    const { deadlineMs, spreadMs } = this.config.drain;
+    await this.#services.closeListeners("draining");
+    logger.info("draining: {live} connections may go on for {deadlineMs} ms", {
+      live: this.engine.liveConnections(),
+      deadlineMs,
+    });
+    const idle = this.engine.whenIdle().then(() => true);
+    const late = new Promise<boolean>((resolve) => clock.after(deadlineMs, () => resolve(false)));
+    if (!await Promise.race([idle, late])) {
+      logger.warn("drain deadline reached: {live} connections are reset over {spreadMs} ms", {
+        live: this.engine.liveConnections(),
+        spreadMs,
+      });
+      await this.engine.resetAll(spreadMs, "drained");
+    }
+    await this.stop();
+  }
+
+  /** Closes everything now; asked twice (a drain cut short), it is done once. */
+  stop(): Promise<void> {
+    return this.#stopping ??= this.#stop();
+  }
+
+  async #stop(): Promise<void> {
+    this.#draining = true;
+    this.#tick?.cancel();
+    this.#assembly.resolver.stop();
+    this.#assembly.monitor.stop();
+    await this.#services.closeListeners("stopped");
+    await this.engine.stop();
+  }
+
+  async #apply(config: Config, logChanged: boolean): Promise<void> {
+    const { tcpMs, tcpFinMs, udpMs } = config.timeouts;
+    this.director.setTimeouts({ tcpMs, tcpFinMs, udpMs });
+    this.events.logConnections = config.log.connections;
+    if (logChanged) await this.#options.onLogConfig?.(config.log);
+    await this.#services.apply(config);
+  }
+
+  #scheduleTick(): void {
+    const { clock } = this.#options;
+    this.#tick = clock.after(LIMITS.directorTickMs, () => {
+      this.director.advance(clock.nowMs());
+      this.#services.sweepRetired();
+      if (!this.#draining || this.engine.liveConnections() > 0) this.#scheduleTick();
+    });
+  }
+
+  #facts(): ReportFacts {
+    const { clock, version, logDropped } = this.#options;
+    return {
+      assembly: this.#assembly,
+      services: this.#services.current,
+      config: this.config,
+      generation: this.#reloader.generation,
+      lastReload: this.#reloader.last,
+      draining: this.#draining,
+      version,
+      nowMs: clock.nowMs(),
+      wallMs: clock.wallMs(),
+      startedMs: this.#startedMs,
+      startedWallMs: this.#startedWallMs,
+      logDropped: logDropped?.() ?? 0,
+    };
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * One configured destination at run time: its address, its place in the director, its health.
+ *
+ * @module
+ */
+import type { DestinationConfig, ForwardingMethodName } from "../config/model.ts";
+import type { Director } from "../director/director.ts";
+import type { Endpoint } from "../net/endpoint.ts";
+import { formatEndpoint, isNamed } from "../net/endpoint.ts";
+import type { Membership } from "./pool.ts";
+
+/** The director does not hold it. */
+const ABSENT = -1;
+
+/** One configured destination of one virtual service. */
+export class Member {
+  readonly key: string;
+  config: DestinationConfig;
+  /** Undefined while the host name has no address. */
+  endpoint: Endpoint | undefined;
+  /** Why there is no address. */
+  problem = "";
+  /** The health monitor's word; true where nothing is checked. */
+  up: boolean;
+  /** One of our own listeners. */
+  loop = false;
+  /** Handle in the director, or -1. */
+  handle = ABSENT;
+  #held:
+    | { endpoint: Endpoint; config: DestinationConfig; method: ForwardingMethodName; weight: number }
+    | undefined;
+
+  constructor(config: DestinationConfig, up: boolean) {
+    this.key = formatEndpoint(config.endpoint);
+    this.config = config;
+    this.up = up;
+    this.endpoint = isNamed(config.endpoint) ? undefined : config.endpoint;
+  }
+
+  get effectiveWeight(): number {
+    return this.#held?.weight ?? 0;
+  }
+
+  /**
+   * Makes the director hold what the pool decided, touching only what differs: an edit that changes nothing would still
+   * move the cursors of wrr.
+   *
+   * @returns the handle that left the director, or -1
+   */
+  settle(
+    director: Director,
+    service: number,
+    method: ForwardingMethodName,
+    wish: Membership,
+    nowMs: number,
+  ): number {
+    let left = ABSENT;
+    if (this.#held !== undefined && (!wish.present || this.#held.endpoint !== this.endpoint)) {
+      left = this.leave(director, nowMs);
+    }
+    if (!wish.present || this.endpoint === undefined) return left;
+    if (this.#held === undefined) {
+      this.handle = director.addDestination(service, this.#specification(method, this.endpoint), nowMs);
+      this.#held = { endpoint: this.endpoint, config: this.config, method, weight: this.config.weight };
+    } else if (this.#held.method !== method || !sameSpecification(this.#held.config, this.config)) {
+      director.editDestination(this.handle, this.#specification(method, this.endpoint), nowMs);
+      this.#held = { endpoint: this.endpoint, config: this.config, method, weight: this.config.weight };
+    }
+    if (this.#held.weight !== wish.effectiveWeight) {
+      director.setWeight(this.handle, wish.effectiveWeight, nowMs);
+      this.#held.weight = wish.effectiveWeight;
+    }
+    return left;
+  }
+
+  /** Takes it out of the director; its connections stay as the kernel's do. */
+  leave(director: Director, nowMs: number): number {
+    const left = this.handle;
+    if (this.#held !== undefined) director.deleteDestination(left, nowMs);
+    this.#held = undefined;
+    this.handle = ABSENT;
+    return left;
+  }
+
+  #specification(
+    method: ForwardingMethodName,
+    endpoint: Endpoint,
+  ): Parameters<Director["addDestination"]>[1] {
+    return {
+      address: endpoint.address,
+      port: endpoint.port,
+      method,
+      weight: this.config.weight,
+      upperThreshold: this.config.upperThreshold,
+      lowerThreshold: this.config.lowerThreshold,
+      allowMixedFamilies: true,
+    };
+  }
+}
+
+function sameSpecification(a: DestinationConfig, b: DestinationConfig): boolean {
+  return a.weight === b.weight && a.upperThreshold === b.upperThreshold &&
+    a.lowerThreshold === b.lowerThreshold;
+}

@@ -1,0 +1,30 @@
+/**
+ * What a daemon is made of.
+ *
+ * @module
+ */
+import type { Logger } from "@logtape/logtape";
+import type { Clock } from "../clock.ts";
+import type { Config } from "../config/model.ts";
+import type { Dialer } from "../healthcheck/check.ts";
+import type { Random } from "../net/random.ts";
+import type { LocalAddresses } from "./own_listeners.ts";
+import type { LookUpName } from "./resolver.ts";
+
+/** Everything that touches the outside is passed in. */
+export interface DaemonOptions {
+  readonly config: Config;
+  /** Reads the configuration again; rejects with `ConfigError` or `SystemError`. */
+  readonly load: () => Promise<Config>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly version: string;
+  readonly dialer: Dialer;
+  readonly lookUpName: LookUpName;
+  readonly localAddresses: LocalAddresses;
+  /** Log settings changed at a reload. */
+  readonly onLogConfig?: (config: Config["log"]) => Promise<void>;
+  /** Log records lost so far. */
+  readonly logDropped?: () => number;
+}

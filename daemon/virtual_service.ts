@@ -1,0 +1,330 @@
+/**
+ * One virtual service at run time: its place in the director, its listener, its destinations and their health.
+ *
+ * @module
+ */
+import type { Logger } from "@logtape/logtape";
+import type { Clock } from "../clock.ts";
+import type { DestinationConfig, HealthCheckConfig, ServiceConfig } from "../config/model.ts";
+import { serviceIdentity } from "../config/plan.ts";
+import type { Director } from "../director/director.ts";
+import type { Binding, BindingOptions, Engine } from "../engines/engine.ts";
+import { makeCheck } from "../healthcheck/make_check.ts";
+import type { HealthChange, Monitor, Watch } from "../healthcheck/monitor.ts";
+import { type Endpoint, formatEndpoint, isNamed } from "../net/endpoint.ts";
+import { PROTOCOL } from "../net/flow.ts";
+import { Listener } from "./listener.ts";
+import { Member } from "./member.ts";
+import type { OwnListeners } from "./own_listeners.ts";
+import { decidePool } from "./pool.ts";
+import type { Resolver } from "./resolver.ts";
+
+/** What a virtual service needs from the daemon. */
+export interface ServiceSurroundings {
+  readonly director: Director;
+  readonly engine: Engine;
+  readonly monitor: Monitor<string>;
+  readonly resolver: Resolver;
+  readonly ownListeners: OwnListeners;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Health identity of each destination handle, for passive evidence. */
+  readonly healthIds: Map<number, string>;
+  /** A listener opened or closed: others may have become, or ceased to be, loops. */
+  readonly listenersChanged: () => void;
+}
+
+/** One virtual service. Every change of what is known or configured ends in `settle()`. */
+export class VirtualService {
+  readonly key: string;
+  readonly handle: number;
+  readonly listener: Listener;
+  readonly #around: ServiceSurroundings;
+  readonly #ends = new Map<Member, () => void>();
+  #config: ServiceConfig;
+  #members: Member[] = [];
+  #sorry: Member | undefined;
+  #liveCount = 0;
+
+  constructor(config: ServiceConfig, around: ServiceSurroundings) {
+    this.key = serviceIdentity(config);
+    this.#config = config;
+    this.#around = around;
+    this.handle = around.director.addService(specificationOf(config), around.clock.nowMs());
+    this.listener = new Listener({
+      engine: around.engine,
+      clock: around.clock,
+      logger: around.logger,
+      binding: bindingOf(config, this.handle),
+      changed: () => this.#listenerChanged(),
+    });
+    this.#configure(config);
+  }
+
+  get config(): ServiceConfig {
+    return this.#config;
+  }
+
+  get members(): readonly Member[] {
+    return this.#members;
+  }
+
+  /** The server of last resort, while one is configured; `handle` tells whether it is in use. */
+  get sorryServer(): Member | undefined {
+    return this.#sorry;
+  }
+
+  /** Destinations that may get new connections by their own merit. */
+  get liveCount(): number {
+    return this.#liveCount;
+  }
+
+  healthId(member: Member): string {
+    return `${this.key} ${member.key}`;
+  }
+
+  /** Takes over a new configuration of the same service; what did not change keeps everything it has. */
+  update(config: ServiceConfig): void {
+    const { director, clock } = this.#around;
+    const before = this.#config;
+    this.#config = config;
+    if (JSON.stringify(specificationOf(before)) !== JSON.stringify(specificationOf(config))) {
+      director.editService(this.handle, specificationOf(config), clock.nowMs());
+    }
+    this.listener.update(optionsOf(config));
+    this.#configure(config);
+    this.#restoreOrder();
+  }
+
+  /** Makes the director hold what configuration, health, names and loops say now. */
+  settle(): void {
+    const { director, clock, ownListeners } = this.#around;
+    const { mode, protocol, onDown, whenAllDown } = this.#config;
+    const all = this.#sorry === undefined ? this.#members : [...this.#members, this.#sorry];
+    for (const member of all) {
+      member.loop = member.endpoint !== undefined && ownListeners.includes(protocol, member.endpoint);
+    }
+    const decision = decidePool(
+      this.#members.map((it) => ({
+        weight: it.config.weight,
+        up: it.up,
+        resolved: it.endpoint !== undefined,
+        loop: it.loop,
+      })),
+      { onDown, whenAllDown, hasSorryServer: this.#sorry !== undefined },
+    );
+    this.#noteLiveCount(decision.liveCount, decision.sorryServerActive);
+    const nowMs = clock.nowMs();
+    this.#members.forEach((member, i) => {
+      const wish = decision.memberships[i] ?? { present: false, effectiveWeight: 0 };
+      this.#noteMoved(member, member.handle, member.settle(director, this.handle, mode, wish, nowMs));
+    });
+    if (this.#sorry !== undefined) {
+      const active = decision.sorryServerActive && this.#sorry.endpoint !== undefined && !this.#sorry.loop;
+      const wish = { present: active, effectiveWeight: this.#sorry.config.weight };
+      this.#noteMoved(
+        this.#sorry,
+        this.#sorry.handle,
+        this.#sorry.settle(director, this.handle, mode, wish, nowMs),
+      );
+    }
+  }
+
+  /** Stops checking and resolving, and takes the service out of the director. The listener must be closed. */
+  remove(): void {
+    const { director, clock } = this.#around;
+    for (const member of this.#members) this.#endMember(member);
+    if (this.#sorry !== undefined) this.#endMember(this.#sorry);
+    this.#members = [];
+    this.#sorry = undefined;
+    director.deleteService(this.handle, clock.nowMs());
+  }
+
+  #configure(config: ServiceConfig): void {
+    const known = new Map(this.#members.map((it) => [it.key, it]));
+    this.#members = config.destinations.map((destination) => {
+      const key = formatEndpoint(destination.endpoint);
+      const member = known.get(key) ?? this.#begin(destination);
+      known.delete(key);
+      member.config = destination;
+      this.#watchHealth(member);
+      return member;
+    });
+    for (const gone of known.values()) this.#endMember(gone);
+    this.#configureSorry(config);
+    this.settle();
+  }
+
+  #configureSorry(config: ServiceConfig): void {
+    const wished = config.sorryServer;
+    if (this.#sorry !== undefined && (wished === undefined || formatEndpoint(wished) !== this.#sorry.key)) {
+      this.#endMember(this.#sorry);
+      this.#sorry = undefined;
+    }
+    if (wished === undefined) return;
+    this.#sorry ??= this.#begin({
+      name: "sorry server",
+      endpoint: wished,
+      weight: 1,
+      upperThreshold: 0,
+      lowerThreshold: 0,
+      healthCheck: false,
+    });
+  }
+
+  #begin(destination: DestinationConfig): Member {
+    const { resolver, logger } = this.#around;
+    const check = destination.healthCheck ?? this.#config.healthCheck;
+    const member = new Member(destination, check ? check.initialState === "up" : true);
+    const { endpoint } = destination;
+    if (isNamed(endpoint)) {
+      const end = resolver.follow(endpoint.host, (address, problem) => {
+        member.endpoint = address === undefined ? undefined : { address, port: endpoint.port };
+        member.problem = problem;
+        const { name } = this.#config;
+        if (address === undefined) {
+          logger.error("service {service}: {host} has no address, asked again soon: {problem}", {
+            service: name,
+            host: endpoint.host,
+            problem,
+          });
+        } else {logger.info("service {service}: {host} is {address}", {
+            service: name,
+            host: endpoint.host,
+            address,
+          });}
+        if (member !== this.#sorry) this.#watchHealth(member);
+        this.settle();
+      });
+      this.#ends.set(member, end);
+    }
+    return member;
+  }
+
+  #watchHealth(member: Member): void {
+    const { monitor } = this.#around;
+    const id = this.healthId(member);
+    const options = member.config.healthCheck ?? this.#config.healthCheck;
+    const passive = this.#config.passive;
+    if (member.endpoint === undefined || (!options && passive === undefined)) {
+      void monitor.remove(id);
+      member.up = true;
+      return;
+    }
+    const watch: Watch = {
+      target: targetOf(member.endpoint, options || undefined),
+      group: this.key,
+      ...(options ? { active: { check: makeCheck(options), timing: options } } : {}),
+      ...(passive === undefined ? {} : { passive }),
+    };
+    if (monitor.snapshot(id) === undefined) monitor.add(id, watch);
+    else monitor.update(id, watch);
+    member.up = monitor.snapshot(id)?.up ?? member.up;
+  }
+
+  /** The health monitor changed its mind about one of ours. */
+  healthChanged(id: string, { to, reason, detail }: HealthChange): void {
+    const member = this.#members.find((it) => this.healthId(it) === id);
+    if (member === undefined) return;
+    const { logger } = this.#around;
+    logger[to === "up" ? "info" : "warn"]("service {service}: {destination} is {state}: {reason} {detail}", {
+      service: this.#config.name,
+      destination: member.config.name,
+      state: to,
+      reason,
+      detail,
+    });
+    member.up = to === "up";
+    this.settle();
+  }
+
+  #endMember(member: Member): void {
+    const { director, monitor, clock } = this.#around;
+    this.#ends.get(member)?.();
+    this.#ends.delete(member);
+    void monitor.remove(this.healthId(member));
+    this.#noteMoved(member, member.handle, member.leave(director, clock.nowMs()));
+  }
+
+  #noteMoved(member: Member, before: number, left: number): void {
+    const { healthIds, engine } = this.#around;
+    if (left >= 0) {
+      healthIds.delete(left);
+      engine.destinationRemoved(left, false);
+    }
+    if (member.handle >= 0 && (before !== member.handle || left >= 0)) {
+      healthIds.set(member.handle, this.healthId(member));
+    }
+  }
+
+  /** After a reload the order is what a fresh start would give: file order is order of addition, the last added stands first. */
+  #restoreOrder(): void {
+    const { director, clock } = this.#around;
+    const held = [...this.#members, ...(this.#sorry === undefined ? [] : [this.#sorry])]
+      .filter((it) => it.handle >= 0).map((it) => it.handle).reverse();
+    const current = director.destinationViews(this.handle).map((it) => it.handle);
+    if (held.some((handle, i) => handle !== current[i])) {
+      director.orderDestinations(this.handle, held, clock.nowMs());
+    }
+  }
+
+  #noteLiveCount(liveCount: number, sorryServerActive: boolean): void {
+    const { logger } = this.#around;
+    if (liveCount === 0 && this.#liveCount > 0) {
+      logger.error("service {service} has no live server: {consequence}", {
+        service: this.#config.name,
+        consequence: sorryServerActive
+          ? "the sorry server takes over"
+          : this.#config.whenAllDown === "use-all"
+          ? "all are used as if they were up"
+          : "new connections are refused",
+      });
+    }
+    this.#liveCount = liveCount;
+  }
+
+  #listenerChanged(): void {
+    const { ownListeners, listenersChanged } = this.#around;
+    if (this.listener.state === "listening") {
+      ownListeners.add(this.key, this.#config.protocol, this.listener.address);
+    } else ownListeners.remove(this.key);
+    listenersChanged();
+  }
+}
+
+function targetOf(endpoint: Endpoint, options: HealthCheckConfig | undefined): Endpoint {
+  return options?.port === undefined ? endpoint : { address: endpoint.address, port: options.port };
+}
+
+function specificationOf(config: ServiceConfig): Parameters<Director["addService"]>[0] {
+  const { persistence } = config;
+  return {
+    key: {
+      protocol: PROTOCOL[config.protocol],
+      address: config.listen.address,
+      port: config.listen.port,
+    },
+    scheduler: config.scheduler,
+    flags: config.schedulerFlags,
+    onePacket: config.onePacket,
+    ...(persistence === undefined ? {} : { persistence }),
+  };
+}
+
+function bindingOf(config: ServiceConfig, service: number): Binding {
+  const { name, protocol, listen } = config;
+  return { service, name, protocol, listen, options: optionsOf(config) };
+}
+
+function optionsOf(config: ServiceConfig): BindingOptions {
+  return {
+    connectTimeoutMs: config.connectTimeoutMs,
+    retries: config.retries,
+    sendProxy: config.sendProxy,
+    acceptProxyFrom: config.acceptProxyFrom,
+    onePacket: config.onePacket,
+    maxSessions: config.maxSessions,
+    ...(config.idleTimeoutMs === undefined ? {} : { idleTimeoutMs: config.idleTimeoutMs }),
+    ...(config.maxConnections === undefined ? {} : { maxConnections: config.maxConnections }),
+  };
+}

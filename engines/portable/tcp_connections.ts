@@ -1,0 +1,109 @@
+/**
+ * The connections of one TCP service: which run, which wait their turn, and which have been quiet for too long.
+ *
+ * @module
+ */
+import type { Clock, Timer } from "../../clock.ts";
+import { LIMITS } from "../../limits.ts";
+import type { BindingOptions, EndReason } from "../engine.ts";
+import type { TcpConnection } from "./tcp_connection.ts";
+
+/** A quiet connection ends at most this part of its time-out late, for one timer per service in place of one each. */
+const SWEEPS_PER_TIMEOUT = 8;
+
+/** Live connections, held ones included. */
+export class TcpConnections {
+  readonly #clock: Clock;
+  readonly #running = new Set<TcpConnection>();
+  /** Accepted but neither read nor scheduled, in order of arrival: node:net cannot leave them in the kernel's backlog. */
+  readonly #held = new Set<TcpConnection>();
+  #maxRunning = Infinity;
+  #sweepMs = Infinity;
+  #sweep: Timer | undefined;
+  #idleWaiters: (() => void)[] = [];
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get size(): number {
+    return this.#running.size + this.#held.size;
+  }
+
+  /** Holds at once; a higher `maxConnections` lets held connections start. */
+  update({ maxConnections = Infinity, idleTimeoutMs = Infinity }: BindingOptions): void {
+    this.#maxRunning = maxConnections;
+    this.#sweepMs = idleTimeoutMs / SWEEPS_PER_TIMEOUT;
+    this.#startHeld();
+  }
+
+  /** Starts the connection or lets it wait; `false` when too many wait already. */
+  admit(connection: TcpConnection): boolean {
+    if (this.#running.size >= this.#maxRunning) {
+      if (this.#held.size >= LIMITS.heldConnections) return false;
+      this.#held.add(connection);
+      connection.hold();
+      return true;
+    }
+    this.#run(connection);
+    return true;
+  }
+
+  #run(connection: TcpConnection): void {
+    this.#running.add(connection);
+    if (this.#sweep === undefined) this.#armSweep();
+    connection.start();
+  }
+
+  /** The connection has ended: the next one's turn. */
+  remove(connection: TcpConnection): void {
+    if (!this.#running.delete(connection)) this.#held.delete(connection);
+    // Not here and now: the director may be in the middle of an expiry, and must not be asked for a new entry then.
+    if (this.#held.size > 0) queueMicrotask(() => this.#startHeld());
+    if (this.size > 0) return;
+    this.#sweep?.cancel();
+    this.#sweep = undefined;
+    for (const done of this.#idleWaiters.splice(0)) done();
+  }
+
+  #startHeld(): void {
+    for (const next of this.#held) {
+      if (this.#running.size >= this.#maxRunning) return;
+      this.#held.delete(next);
+      this.#run(next);
+    }
+  }
+
+  #armSweep(): void {
+    if (this.#sweepMs === Infinity) return;
+    this.#sweep = this.#clock.after(this.#sweepMs, () => {
+      this.#sweep = undefined;
+      const nowMs = this.#clock.nowMs();
+      for (const it of this.#running) if (it.idleDeadlineMs <= nowMs) it.end("idle-timeout");
+      if (this.#running.size > 0) this.#armSweep();
+    });
+  }
+
+  /** Resets the connections to one destination. */
+  endTo(destination: number, reason: EndReason): void {
+    for (const it of this.#running) if (it.destination === destination) it.end(reason);
+  }
+
+  /** Resets those that live now, evenly over `spreadMs`; resolves when they are gone. */
+  async endAll(spreadMs: number, reason: EndReason): Promise<void> {
+    // Held ones first: they would only be started by the end of the others.
+    const doomed = [...this.#held, ...this.#running];
+    const startMs = this.#clock.nowMs();
+    for (const [i, connection] of doomed.entries()) {
+      const waitMs = startMs + spreadMs * i / doomed.length - this.#clock.nowMs();
+      if (waitMs >= 1) await new Promise<void>((resolve) => this.#clock.after(waitMs, resolve));
+      connection.end(reason);
+    }
+  }
+
+  /** Resolves when none is live. */
+  whenIdle(): Promise<void> {
+    if (this.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idleWaiters.push(resolve));
+  }
+}

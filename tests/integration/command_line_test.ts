@@ -1,0 +1,71 @@
+/** Mistakes on the command line and in the surroundings are answered in words, with the documented exit code. */
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { EXIT } from "../../errors.ts";
+import { freePort } from "../peers/free_port.ts";
+
+const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
+
+async function lvsd(...words: string[]): Promise<{ code: number; text: string }> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", MAIN, ...words],
+    env: { NO_COLOR: "1", LVSD_SOCKET: `${Deno.makeTempDirSync()}/control.sock` },
+  }).output();
+  const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  assert.doesNotMatch(text, /^\s+at /m, "a stack trace for a mistake of the user's");
+  return { code, text };
+}
+
+const ROWS: { words: string[]; code: number; says: RegExp }[] = [
+  { words: [], code: EXIT.usage, says: /Usage: lvsd COMMAND/ },
+  { words: ["--help"], code: EXIT.ok, says: /lvsd run --tcp :8080/ },
+  { words: ["--version"], code: EXIT.ok, says: /^lvsd \d/ },
+  { words: ["rnu"], code: EXIT.usage, says: /no command "rnu"/ },
+  { words: ["run"], code: EXIT.usage, says: /nothing to balance/ },
+  { words: ["run", "--tpc", ":1"], code: EXIT.usage, says: /--tpc/ },
+  { words: ["run", "-c", "/does/not/exist.yaml"], code: EXIT.unavailable, says: /exist\.yaml/ },
+  { words: ["run", "--tcp", ":0", "--to", "127.0.0.1:1", "-s", "wcl"], code: EXIT.usage, says: /wlc/ },
+  { words: ["run", "--tcp", "1.2.3.4.5:1", "--to", "127.0.0.1:1"], code: EXIT.usage, says: /1\.2\.3\.4\.5/ },
+  { words: ["run", "-c", "x", "--tcp", ":1"], code: EXIT.usage, says: /cannot go with/ },
+  {
+    words: ["run", "--tcp", "192.0.2.1:0", "--to", "127.0.0.1:1", "--admin", "off"],
+    code: EXIT.unavailable,
+    says: /192\.0\.2\.1:0 is not an address of this host/,
+  },
+];
+
+for (const { words, code, says } of ROWS) {
+  Deno.test(`lvsd ${words.join(" ")}: exit ${code}`, async () => {
+    const outcome = await lvsd(...words);
+    assert.match(outcome.text, says);
+    assert.equal(outcome.code, code, outcome.text);
+  });
+}
+
+Deno.test("a port in use and an admin port in use are named, with what to do", async () => {
+  const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  try {
+    const address = `127.0.0.1:${taken.addr.port}`;
+    const service = await lvsd("run", "--tcp", address, "--to", "127.0.0.1:1", "--admin", "off");
+    assert.equal(service.code, EXIT.unavailable, service.text);
+    assert.match(service.text, /is taken by another program/);
+    const free = await freePort();
+    const admin = await lvsd("run", "--tcp", `127.0.0.1:${free}`, "--to", "127.0.0.1:1", "--admin", address);
+    assert.equal(admin.code, EXIT.unavailable, admin.text);
+    assert.match(admin.text, /admin address .* is in use/);
+  } finally {
+    taken.close();
+  }
+});
+
+Deno.test("demo: balances real traffic, says who got how many, and ends clean", async () => {
+  const { code, text } = await lvsd("demo", "--traffic", "40", "--seconds", "4");
+  assert.equal(code, EXIT.ok, text);
+  assert.match(text, /curl http:\/\/127\.0\.0\.1:\d+/);
+  assert.match(text, /web-3 +127\.0\.0\.1:\d+ +tcp +weight 2 +up/);
+  const lines = text.split("\n").filter((it) => /^\d\d:\d\d:\d\d/.test(it));
+  assert.ok(lines.length >= 2, text);
+  const counts = [...(lines.at(-1) ?? "").matchAll(/web-\d (\d+)/g)].map((it) => Number(it[1]));
+  assert.equal(counts.length, 3, text);
+  assert.ok(counts.every((it) => it > 0), lines.at(-1));
+});
