@@ -1,0 +1,72 @@
+/**
+ * `deno task bench`: the same load on the same real server, straight and through lvsd, HAProxy and nginx, side by side.
+ * See docs/bench.md for how to read it.
+ */
+import { cpus, release } from "node:os";
+import { EXIT, LvsdError } from "../errors.ts";
+import { requirePeer } from "../tests/peers/required_peers.ts";
+import { type BenchArguments, parseBenchArguments, USAGE } from "./arguments.ts";
+import { type FigureResult, figureTable, type Report, settingsText, summarise } from "./report.ts";
+import { runRounds } from "./rounds.ts";
+import { Topology } from "./sides.ts";
+
+/** Conventional exit code of a program that SIGINT ended: 128 + 2. */
+const INTERRUPTED = 130;
+const ERASE_LINE = "\r\x1b[K";
+
+function print(text: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(text));
+}
+
+/** A line that the next one overwrites; nothing where nobody watches. */
+function showProgress(text: string): void {
+  if (Deno.stderr.isTerminal()) Deno.stderr.writeSync(new TextEncoder().encode(ERASE_LINE + text));
+}
+
+async function bench({ effort, figures, json }: BenchArguments, signal: AbortSignal): Promise<void> {
+  for (const { program } of figures) requirePeer(program);
+  await using topology = await Topology.start(effort.bulkBytes);
+  signal.throwIfAborted();
+  const header = {
+    startedWall: new Date().toISOString(),
+    machine: `${cpus()[0]?.model ?? Deno.build.arch}, ${cpus().length} cores, Linux ${release()}`,
+    rounds: effort.rounds,
+    server: topology.server,
+    settings: topology.sides.map(({ name, version, settings }) => ({ name, version, settings })),
+  };
+  print(`${settingsText(header)}\n`);
+  const results: FigureResult[] = [];
+  for (const figure of figures) {
+    const progress = (round: number, side: string) => {
+      const stage = round === 0 ? "warming up" : `round ${round} of ${effort.rounds}`;
+      showProgress(`${figure.name}: ${stage}, ${side}`);
+    };
+    const sides = topology.sides.filter(({ onlyFor }) => onlyFor === undefined || onlyFor === figure.name);
+    const runs = await runRounds(figure, sides, effort.rounds, progress, signal);
+    showProgress("");
+    const result = summarise(figure, runs);
+    results.push(result);
+    print(`${figureTable(result)}\n`);
+  }
+  const report: Report = { ...header, figures: results };
+  if (json !== undefined) await Deno.writeTextFile(json, JSON.stringify(report, null, 2) + "\n");
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const stop = new AbortController();
+  const interrupt = () => stop.abort();
+  for (const name of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(name, interrupt);
+  try {
+    const parsed = parseBenchArguments(args);
+    if (parsed.help) print(USAGE);
+    else await bench(parsed, stop.signal);
+    return EXIT.ok;
+  } catch (error) {
+    if (stop.signal.aborted) return INTERRUPTED;
+    if (!(error instanceof LvsdError)) throw error;
+    print(`bench: ${error.message}\n`);
+    return error.exitCode;
+  }
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

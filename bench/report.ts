@@ -1,0 +1,89 @@
+/**
+ * What a benchmark found, as a table for people and as JSON.
+ */
+import type { Figure } from "./figures.ts";
+import type { FigureRuns } from "./rounds.ts";
+import { REFERENCE, type Side } from "./sides.ts";
+import { pairRatios, type Spread, spread } from "./statistics.ts";
+
+/** One side's line. */
+export interface SideResult {
+  readonly side: string;
+  readonly values: readonly number[];
+  readonly errors: number;
+  readonly absolute: Spread;
+  /** To HAProxy, round by round; `null` when no round gave a pair. */
+  readonly ratio: Spread | null;
+}
+
+/** One figure's table. */
+export interface FigureResult {
+  readonly name: string;
+  readonly title: string;
+  readonly unit: string;
+  readonly client: string;
+  readonly sides: readonly SideResult[];
+}
+
+/** Everything; its JSON is what `--json` writes. */
+export interface Report {
+  readonly startedWall: string;
+  readonly machine: string;
+  readonly rounds: number;
+  readonly server: readonly string[];
+  readonly settings: readonly Pick<Side, "name" | "version" | "settings">[];
+  readonly figures: readonly FigureResult[];
+}
+
+export function summarise({ name, title, unit, client }: Figure, runs: FigureRuns): FigureResult {
+  const reference = runs.get(REFERENCE)?.values ?? [];
+  const sides = [...runs].map(([side, { values, errors }]) => {
+    const ratios = pairRatios(values, reference);
+    const ratio = ratios.length === 0 ? null : spread(ratios);
+    return { side, values, errors, absolute: spread(values), ratio };
+  });
+  return { name, title, unit, client, sides };
+}
+
+const HEADINGS = ["", "median", "lowest", "highest", "to HAProxy", "lowest", "highest", "errors"] as const;
+
+/** The table of one figure; columns are aligned with spaces, so it reads the same in a terminal and in a code block. */
+export function figureTable({ name, title, unit, client, sides }: FigureResult): string {
+  const rows = sides.map(({ side, absolute, ratio, errors }) => [
+    side,
+    ...[absolute.median, absolute.lowest, absolute.highest].map(wholeNumber),
+    ...[ratio?.median, ratio?.lowest, ratio?.highest].map((it) =>
+      it === undefined ? "-" : `${it.toFixed(2)}x`
+    ),
+    `${errors}`,
+  ]);
+  const lines = [[...HEADINGS], ...rows];
+  const widths = HEADINGS.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  const table = lines.map((line) =>
+    line.map((cell, column) =>
+      column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)
+    )
+      .join("  ").trimEnd()
+  );
+  return [`${name}: ${title}, ${unit} (${client})`, ...table, ""].join("\n");
+}
+
+/** The settings of each side. */
+export function settingsText({ machine, rounds, server, settings }: Omit<Report, "figures">): string {
+  const sides = settings.filter((side) => side.settings.length > 0).map(
+    ({ name, version, settings }) =>
+      [`${name}: ${version}`, ...settings.map((line) => `  ${line}`)].join("\n"),
+  );
+  return [
+    machine,
+    `${rounds} rounds, all sides in turn, after one to warm up`,
+    `real server: ${server.join(", ")}`,
+    ...sides,
+    "",
+  ].join("\n");
+}
+
+/** 12345.6 as 12,346. */
+function wholeNumber(value: number): string {
+  return Math.round(value).toLocaleString("en-US");
+}

@@ -1,0 +1,33 @@
+/** The command line of the benchmark. */
+import assert from "node:assert/strict";
+import { parseBenchArguments } from "../../../bench/arguments.ts";
+import { FULL, SHORT } from "../../../bench/figures.ts";
+
+Deno.test("bench: without arguments every figure is measured in full", () => {
+  const { effort, figures, json } = parseBenchArguments([]);
+  assert.deepEqual(effort, FULL);
+  assert.deepEqual(figures.map(({ name }) => name), ["connections", "requests", "bulk"]);
+  assert.equal(json, undefined);
+});
+
+Deno.test("bench: chosen figures come in the order of the report", () => {
+  const chosen = parseBenchArguments([
+    "bulk",
+    "--short",
+    "--rounds",
+    "2",
+    "connections",
+    "--json",
+    "out.json",
+  ]);
+  assert.deepEqual(chosen.effort, { ...SHORT, rounds: 2 });
+  assert.deepEqual(chosen.figures.map(({ name }) => name), ["connections", "bulk"]);
+  assert.equal(chosen.json, "out.json");
+});
+
+Deno.test("bench: what it does not know it refuses by name", () => {
+  assert.throws(() => parseBenchArguments(["latency"]), /no figure "latency"; there are connections, /);
+  assert.throws(() => parseBenchArguments(["--fast"]), /--fast/);
+  assert.throws(() => parseBenchArguments(["--rounds", "0"]), /--rounds "0"/);
+  assert.throws(() => parseBenchArguments(["--rounds", "many"]), /--rounds "many"/);
+});

@@ -1,0 +1,57 @@
+/** The order of the runs, and the table made of them. */
+import assert from "node:assert/strict";
+import type { Figure } from "../../../bench/figures.ts";
+import { figureTable, summarise } from "../../../bench/report.ts";
+import { runRounds } from "../../../bench/rounds.ts";
+import type { Side } from "../../../bench/sides.ts";
+
+const SIDES: readonly Side[] = ["direct", "lvsd", "haproxy"].map((name, i) => ({
+  name,
+  version: "",
+  settings: [],
+  port: i + 1,
+}));
+
+function figure(measure: Figure["measure"]): Figure {
+  return { name: "requests", title: "requests", unit: "/s", program: "wrk", client: "wrk", measure };
+}
+
+Deno.test("bench: all sides run in turn, and the first round does not count", async () => {
+  const order: number[] = [];
+  const counting = figure((port) => {
+    order.push(port);
+    return Promise.resolve({ value: order.length, errors: 1 });
+  });
+  const runs = await runRounds(counting, SIDES, 2, () => {}, AbortSignal.any([]));
+  assert.deepEqual(order, [1, 2, 3, 1, 2, 3, 1, 2, 3]);
+  assert.deepEqual(runs.get("direct"), { values: [4, 7], errors: 2 });
+  assert.deepEqual(runs.get("haproxy"), { values: [6, 9], errors: 2 });
+});
+
+Deno.test("bench: the table divides each side by HAProxy, round by round", () => {
+  const runs = new Map([
+    ["direct", { values: [4_000, 2_400], errors: 0 }],
+    ["lvsd", { values: [1_500, 900], errors: 3 }],
+    ["haproxy", { values: [2_000, 1_000], errors: 0 }],
+  ]);
+  const result = summarise(figure(() => Promise.reject(new Error())), runs);
+  assert.equal(
+    figureTable(result),
+    `requests: requests, /s (wrk)
+         median  lowest  highest  to HAProxy  lowest  highest  errors
+direct    3,200   2,400    4,000       2.20x   2.00x    2.40x       0
+lvsd      1,200     900    1,500       0.82x   0.75x    0.90x       3
+haproxy   1,500   1,000    2,000       1.00x   1.00x    1.00x       0
+`,
+  );
+});
+
+Deno.test("bench: a side without a pair has no ratio, not one of zero", () => {
+  const runs = new Map([
+    ["lvsd", { values: [0], errors: 1 }],
+    ["haproxy", { values: [2_000], errors: 0 }],
+  ]);
+  const result = summarise(figure(() => Promise.reject(new Error())), runs);
+  assert.equal(result.sides[0]?.ratio, null);
+  assert.match(figureTable(result), /^lvsd +0 +0 +0 +- +- +- +1$/m);
+});
