@@ -1,5 +1,6 @@
 /** lvsd itself as a child process, as a user starts it. */
 import { fileURLToPath } from "node:url";
+import type { ServiceStatus, Status } from "../../admin/source.ts";
 import { PeerProcess } from "./peer_process.ts";
 
 const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
@@ -60,6 +61,28 @@ export class LvsdProcess implements AsyncDisposable {
     const text = await response.text();
     if (!response.ok) throw new Error(`${path} answered ${response.status}: ${text}`);
     return text;
+  }
+
+  async status(): Promise<Status> {
+    return JSON.parse(await this.ask("/status"));
+  }
+
+  /**
+   * What it says of one service; a service that listens on port 0 has its real port in `listen`.
+   *
+   * @param name of the service; the first one when left out
+   */
+  async service(name?: string): Promise<ServiceStatus> {
+    const { services } = await this.status();
+    const service = services.find((it) => name === undefined || it.name === name);
+    if (service === undefined) throw new Error(`lvsd has no service ${name ?? ""}`);
+    return service;
+  }
+
+  /** Port that a service listens on. */
+  async portOf(name?: string): Promise<number> {
+    const { listen } = await this.service(name);
+    return Number(listen.slice(listen.lastIndexOf(":") + 1));
   }
 
   /** Replaces the file and asks for a reload by SIGHUP; when it has taken effect is for the caller to see. */

@@ -84,7 +84,8 @@ peerTest("peers: dnsmasq answers over UDP and TCP", ["dnsmasq", "dig"], async ()
 peerTest("peers: iperf3 measures", ["iperf3"], async () => {
   await using iperf3 = await startIperf3();
   const report = await output("iperf3", "-c", "127.0.0.1", "-p", `${iperf3.port}`, "-n", "1M", "-J");
-  assert.equal(JSON.parse(report).end.sum_received.bytes >= 1_000_000, true);
+  // Not sum_received: the last bytes may still be on their way when the server counts.
+  assert.ok(JSON.parse(report).end.sum_sent.bytes >= 1_000_000);
 });
 
 Deno.test({

@@ -3,6 +3,8 @@
  * machine, failed under CI.
  */
 
+import { SystemError } from "../../errors.ts";
+
 /** Real programs by the name of their command, with the Debian package that brings them. */
 const PEERS = {
   curl: { package: "curl" },
@@ -41,11 +43,11 @@ export function findPeer(name: PeerName): string | undefined {
 /**
  * Path of a peer's program.
  *
- * @throws {Error} when it is not installed, with the package to install
+ * @throws {SystemError} `PEER_MISSING` when it is not installed, with the package to install
  */
 export function requirePeer(name: PeerName): string {
   const path = findPeer(name);
-  if (path === undefined) throw new Error(missing([name]));
+  if (path === undefined) throw new SystemError("PEER_MISSING", missing([name]), { name });
   return path;
 }
 
