@@ -30,6 +30,11 @@ function longFunction(lines: number): string {
   return `function f(): void {\n${"\n".repeat(lines - 2)}}\n`;
 }
 
+/** A function around another of so many lines. */
+function suite(lines: number): string {
+  return `function suite(): void {\n  test(() => {\n${"\n".repeat(lines - 2)}});\n}\n`;
+}
+
 const RULE_OF_DIRECTION: readonly Planted[] = [
   ["net/a.ts", "director/b.ts", "../director/b.ts"],
   ["schedulers/a.ts", "director/b.ts", "../director/b.ts"],
@@ -88,6 +93,8 @@ export const PLANTED: readonly Planted[] = [
     `// ·→·→\nclass A { m() {${"\n".repeat(59)}} }\n`,
     2,
   ),
+  planted("function size", "one inside another, in the house", "cli/a.ts", suite(59)),
+  planted("function size", "a test of 60 lines", "tests/a.ts", suite(60), 2),
   ...FFI,
   planted("console", "console.log", "cli/a.ts", `console.log("hello");`),
   planted("default export", "a function", "cli/a.ts", "export default function f() {}"),
@@ -147,6 +154,10 @@ export const TIDY: readonly { readonly what: string; readonly files: readonly Pr
     files: house({ "cli/a.ts": `// Long because: one table.\n${longFunction(80)}` }),
   },
   { what: "a function of 59 lines", files: house({ "cli/a.ts": longFunction(59) }) },
+  {
+    what: "a long suite of short tests",
+    files: house({ "tests/a.ts": `function all(): void {\n${suite(50).repeat(3)}}\n` }),
+  },
   {
     what: "tests declared by a function for others",
     files: house({

@@ -2,6 +2,7 @@
  * Rules about the code's shape. The parser is Deno's own, reached through its interface for lint plugins: the same
  * syntax tree that `deno lint` sees, with nothing to install.
  */
+import { type FunctionSize, FunctionSizes } from "./function_sizes.ts";
 import { lineAt, type Problem, type ProjectFile } from "./project.ts";
 import { FFI_ROOM, PURE_ROOMS, roomOf } from "./rooms.ts";
 import { LONG_REASON } from "./text_rules.ts";
@@ -53,9 +54,10 @@ export const SYNTAX_RULE_NAMES: readonly string[] = [
 /** Parses a file once for its imports and its breaches. */
 export function parse(file: ProjectFile): Syntax {
   const syntax: Syntax = { imports: [], problems: [] };
+  const sizes = new FunctionSizes(file.text, roomOf(file.path) === "tests");
   const create = (context: Deno.lint.RuleContext): Deno.lint.LintVisitor => {
     const pass = new Pass(file, context, syntax);
-    return { ...pass.imports(), ...pass.functions(), ...pass.members(), ...pass.declarations() };
+    return { ...pass.imports(), ...sizes.visitor(), ...pass.members(), ...pass.declarations() };
   };
   try {
     Deno.lint.runPlugin({ name: "tidy", rules: { all: { create } } }, `/${file.path}`, file.text);
@@ -63,7 +65,19 @@ export function parse(file: ProjectFile): Syntax {
     if (!(error instanceof Error)) throw error;
     syntax.problems.push({ rule: "syntax", path: file.path, line: 1, message: error.message });
   }
-  return syntax;
+  return { ...syntax, problems: [...syntax.problems, ...longFunctions(file, sizes.sizes())] };
+}
+
+function longFunctions(file: ProjectFile, sizes: readonly FunctionSize[]): Problem[] {
+  const textLines = file.text.split("\n");
+  return sizes.filter(({ lines, firstLine }) =>
+    lines >= FUNCTION_LINES && !LONG_REASON.test(textLines[firstLine - 2] ?? "")
+  ).map(({ lines, firstLine }) => ({
+    rule: "function size",
+    path: file.path,
+    line: firstLine,
+    message: `${lines} lines; fewer than ${FUNCTION_LINES} are readable`,
+  }));
 }
 
 class Pass {
@@ -99,20 +113,6 @@ class Pass {
         if (target === undefined || !isText(target) || base?.type !== "MemberExpression") return;
         if (base.object.type === "MetaProperty" && target.value.endsWith(".ts")) add(node, target.value);
       },
-    };
-  }
-
-  functions(): Deno.lint.LintVisitor {
-    const measure = (node: Deno.lint.Node) => {
-      const first = this.#line(node);
-      const lines = lineAt(this.#file.text, node.range[1]) - first + 1;
-      if (lines < FUNCTION_LINES || LONG_REASON.test(this.#textOfLine(first - 1))) return;
-      this.#report("function size", node, `${lines} lines; fewer than ${FUNCTION_LINES} are readable`);
-    };
-    return {
-      FunctionDeclaration: measure,
-      FunctionExpression: measure,
-      ArrowFunctionExpression: measure,
     };
   }
 
@@ -203,10 +203,6 @@ class Pass {
 
   #line(node: { range: Deno.lint.Range }): number {
     return lineAt(this.#file.text, node.range[0]);
-  }
-
-  #textOfLine(line: number): string {
-    return this.#file.text.split("\n")[line - 1] ?? "";
   }
 }
 
