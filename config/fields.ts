@@ -57,7 +57,7 @@ export function integer(least: number, most: number): z.ZodInt {
 export function flag(): z.ZodBoolean {
   return z.boolean({
     error: ({ input }) => {
-      const word = String(input).toLowerCase();
+      const word = typeof input === "object" ? "" : String(input).toLowerCase();
       const wish = ["yes", "on", "1", "y"].includes(word)
         ? "true"
         : ["no", "off", "0", "n"].includes(word)
@@ -128,6 +128,14 @@ export function oneLine(example: string, mostCharacters = 255): z.ZodType<string
     .refine((it) => !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(it), {
       error: ({ input }) => `{key} ${shown(input)} has a line end or another control character in it`,
     });
+}
+
+/** A bearer token. Its messages never show it. */
+export function secret(example: string): z.ZodType<string, string> {
+  return z.string({ error: `{key} must be text in quotes, for example ${example}` })
+    .regex(/^[\x21-\x7e]+$/, { error: "{key} must be 1 to 4096 visible ASCII characters without spaces" })
+    .max(4_096, { error: "{key} is longer than 4096 characters" })
+    .meta({ examples: [example.replaceAll('"', "")] });
 }
 
 /** Path of a Unix socket. */

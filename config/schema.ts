@@ -5,7 +5,7 @@
  */
 import * as z from "zod";
 import { listenAddress } from "./addresses.ts";
-import { choice, duration, flag, oneLine, socketPath } from "./fields.ts";
+import { choice, duration, flag, secret, socketPath } from "./fields.ts";
 import { either, list, mayBeEmpty, section, word } from "./sections.ts";
 import { serviceSection } from "./service_schema.ts";
 
@@ -15,9 +15,9 @@ const admin = section({
     listenAddress("127.0.0.1:9180"),
   ]).prefault("127.0.0.1:9180")
     .describe("Address of the admin API (HTTP), or `off`. One that is not loopback needs a `token`."),
-  token: oneLine("${LVSD_TOKEN}", 4_096).refine((it) => !/\s/.test(it), {
-    error: "{key} has a space in it; a bearer token has none",
-  }).optional().describe("Bearer token that the admin API asks for.").meta({ defaultText: "none" }),
+  token: secret('"${LVSD_TOKEN}"').optional().describe("Bearer token that the admin API asks for.").meta({
+    defaultText: "none",
+  }),
   socket: either("a path, or off", [word("off"), socketPath()]).optional()
     .describe("Path of the control socket, or `off`.")
     .meta({

@@ -67,7 +67,9 @@ export function either<const Options extends readonly [z.ZodType, ...z.ZodType[]
   const hasOff = expectation.startsWith("off ") || expectation.endsWith(" off");
   return z.union(options, {
     error: ({ input }) => {
-      const hint = hasOff && MEANS_OFF.has(String(input).toLowerCase()) ? "; did you mean off?" : "";
+      const hint = hasOff && typeof input !== "object" && MEANS_OFF.has(String(input).toLowerCase())
+        ? "; did you mean off?"
+        : "";
       return `{key} ${shown(input)} is not ${expectation}${hint}`;
     },
   });

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Document, Lexer, LineCounter, parseDocument, type YAMLError } from "yaml";
+import { type Document, Lexer, LineCounter, parseDocument, visit, type YAMLError } from "yaml";
 import { LIMITS } from "../limits.ts";
 
 /** A mistake at a place in the text. */
@@ -35,7 +35,7 @@ export function parseYaml(text: string): ParsedYaml {
     // What follows on the same line is nearly always the same mistake seen again.
     if (line === lastLine) continue;
     lastLine = line;
-    mistakes.push({ offset: error.pos[0], message: explain(error, lineOf(text, error.pos[0])) });
+    mistakes.push({ offset: startOf(error, document), message: explain(error, lineOf(text, error.pos[0])) });
   }
   return { document, lines, mistakes };
 }
@@ -76,6 +76,19 @@ function addLineStarts(lines: LineCounter, text: string, until: number): void {
   }
 }
 
+/** The parser misses a closing quote at the end of the file; people look for the opening one. */
+function startOf(error: YAMLError, document: Document.Parsed): number {
+  let start = error.pos[0];
+  if (!/^Missing closing/.test(error.message)) return start;
+  visit(document, {
+    Scalar(_key, { type, range }) {
+      const isQuoted = type === "QUOTE_DOUBLE" || type === "QUOTE_SINGLE";
+      if (isQuoted && range && range[0] < error.pos[0] && range[1] >= error.pos[0] - 1) start = range[0];
+    },
+  });
+  return start;
+}
+
 function lineOf(text: string, offset: number): string {
   const start = text.lastIndexOf("\n", Math.max(0, offset - 1)) + 1;
   const end = text.indexOf("\n", offset);
@@ -112,8 +125,11 @@ function explain(error: YAMLError, line: string): string {
   if (/^Missing closing/.test(text)) {
     return `text in quotes is not closed; a ${text.includes('"') ? '"' : "'"} is missing`;
   }
-  if (/must start at the same column/.test(text)) {
+  if (/must start at the same column|without - indicator/.test(text)) {
     return "wrong indentation: not in line with what is before it";
+  }
+  if (error.code === "TAG_RESOLVE_FAILED") {
+    return `YAML tags are not supported: ${/!\S+/.exec(line)?.[0] ?? text}`;
   }
   if (error.code === "UNEXPECTED_TOKEN" && /scalar at node end/.test(text)) {
     return "unexpected text after the end of a value; text with quotes or brackets in it needs quotes around all of it";
