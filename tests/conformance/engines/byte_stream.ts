@@ -5,15 +5,24 @@ import { type Random, SeededRandom } from "../../../net/random.ts";
 /** Prime, so that no buffer size of a relay divides it. */
 const BLOCK_BYTES = 1_000_003;
 
-/** Endless, and the same for the same seed. */
+/** What a stream repeats; the same for the same seed. */
+export type StreamBlock = Uint8Array<ArrayBuffer>;
+
+export function streamBlock(seed: number): StreamBlock {
+  const random = new SeededRandom(seed);
+  const block = new Uint8Array(BLOCK_BYTES);
+  const words = new DataView(block.buffer);
+  for (let i = 0; i + 4 <= BLOCK_BYTES; i += 4) words.setUint32(i, random.below(2 ** 32));
+  return block;
+}
+
+/** An endless stream. */
 export class ByteStream {
-  readonly #block = new Uint8Array(BLOCK_BYTES);
+  readonly #block: StreamBlock;
   #at = 0;
 
-  constructor(seed: number) {
-    const random = new SeededRandom(seed);
-    const words = new DataView(this.#block.buffer);
-    for (let i = 0; i + 4 <= BLOCK_BYTES; i += 4) words.setUint32(i, random.below(2 ** 32));
+  constructor(block: StreamBlock) {
+    this.#block = block;
   }
 
   /** The next bytes, at most this many; valid for good. */
@@ -41,10 +50,10 @@ export class ByteStream {
 export async function sendStream(
   conn: Deno.TcpConn,
   total: number,
-  seed: number,
+  block: StreamBlock,
   random: Random,
 ): Promise<void> {
-  const stream = new ByteStream(seed);
+  const stream = new ByteStream(block);
   let sent = 0;
   while (sent < total) {
     // Half of the chunks are small: sizes spread evenly would hardly ever be.
@@ -65,10 +74,10 @@ export interface ReceivedStream {
 /** Receives to the end. `pauseMs`: now and then it reads nothing for that long. */
 export async function receiveStream(
   conn: Deno.TcpConn,
-  seed: number,
+  block: StreamBlock,
   pause: { random: Random; ms: number } = { random: new SeededRandom(0), ms: 0 },
 ): Promise<ReceivedStream> {
-  const stream = new ByteStream(seed);
+  const stream = new ByteStream(block);
   const buffer = new Uint8Array(100_000);
   let bytes = 0;
   let wrong = 0;

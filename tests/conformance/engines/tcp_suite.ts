@@ -1,10 +1,12 @@
 /** The TCP conformance suite: every engine that moves streams passes it. */
 import type { TcpFamilyMember } from "./tcp_setting.ts";
+import { crossedTests } from "./tcp_suite_crossed.ts";
 import { endTests } from "./tcp_suite_ends.ts";
 import { relayTests } from "./tcp_suite_relay.ts";
 
 /** Defines the tests of one engine. */
 export function tcpEngineSuite(member: TcpFamilyMember): void {
   relayTests(member);
+  crossedTests(member);
   endTests(member);
 }

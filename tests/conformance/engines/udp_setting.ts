@@ -122,6 +122,8 @@ export interface SettingOptions {
   readonly listen?: string;
   readonly clock?: Clock;
   readonly options?: Partial<BindingOptions>;
+  /** Whether the engine is told of entries that expire; true unless said otherwise. */
+  readonly hearsOfExpiry?: boolean;
   readonly isOwnListener?: (host: string, port: number) => boolean;
 }
 
@@ -171,7 +173,9 @@ export async function openSetting(member: UdpFamilyMember, wish: SettingOptions 
   const options: BindingOptions = { ...PLAIN, ...wish.options };
   const traffic = member.makeTraffic({
     onePacket: options.onePacket,
-    expired: (entry) => engine.entryExpired(entry),
+    expired: (entry) => {
+      if (wish.hearsOfExpiry ?? true) engine.entryExpired(entry);
+    },
   });
   const engine = member.makeEngine({
     traffic: traffic.entrance,

@@ -60,13 +60,14 @@ function sendTests(member: UdpFamilyMember): void {
       const { host, port, reason } = unreachable(member);
       const destination = setting.traffic.addDestination(host, port);
       await using client = new UdpPeer();
-      for (const times of [1, 2]) {
+      for (const times of [1, 2, 3]) {
         await client.send(bytesOf(1), setting.to);
         await setting.events.until("the failure", () => setting.events.failures.length === times);
         assert.deepEqual(setting.events.failures.at(-1), { destination, reason });
         assert.equal(setting.events.endings.at(-1)?.reason, reason);
         assert.equal(setting.engine.liveConnections(), 0);
         assert.equal(setting.traffic.entries, 1);
+        if (times === 1) setting.addServer();
       }
     },
   );

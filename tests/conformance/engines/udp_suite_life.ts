@@ -117,6 +117,19 @@ function quietTests(member: UdpFamilyMember): void {
     assert.equal(setting.traffic.entries, 1);
     assert.equal(server.seen.length, 2);
   });
+
+  test("a session follows its entry to another destination", async () => {
+    const clock = new ManualClock();
+    // Nobody tells the engine that the entry ended and that there is another one.
+    await using setting = await openSetting(member, { clock, hearsOfExpiry: false });
+    setting.addServer("a:");
+    await using client = new UdpPeer();
+    assert.equal(textOf(await client.ask(new Uint8Array(0), setting.to)), "a:");
+    setting.addServer("b:");
+    clock.advance(ENTRY_MS + 1);
+    assert.equal(textOf(await client.ask(new Uint8Array(0), setting.to)), "b:");
+    assert.equal(setting.engine.liveConnections(), 1);
+  });
 }
 
 function departureTests(member: UdpFamilyMember): void {
@@ -155,6 +168,7 @@ function departureTests(member: UdpFamilyMember): void {
     await late.send(bytesOf(1), setting.to);
     await setting.events.until("the drop", () => setting.events.drops.includes("service-removed"));
     assert.equal(setting.traffic.entries, 1, "the refused client has no entry");
+    assert.equal(setting.traffic.counts.inPackets, 2, "the director was not asked about it");
     const idle = setting.engine.whenIdle();
     await setting.engine.resetAll(0, "drained");
     await idle;

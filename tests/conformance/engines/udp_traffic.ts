@@ -89,6 +89,7 @@ export class ScriptedTraffic implements TestTraffic, TrafficEntrance {
     assert.equal(flow.packets, 1, "a datagram is a packet");
     assert.equal(flags, 0, "UDP has no flags");
     if (direction === DIRECTION.output) return this.#output(flow, bytes, nowMs);
+    this.advance(nowMs);
     const entry = this.#entries.get(keyOf(flow)) ?? this.#schedule(flow, [], nowMs);
     if (entry === undefined) return this.#answer(ACTION.drop, DROP_REASON.noDestination);
     if (!this.#destinations.has(entry.destination)) {
