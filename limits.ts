@@ -27,8 +27,14 @@ export const LIMITS = {
    * or knows of more (see engines/portable/tcp_half.ts). Ordinary traffic stays within relayBufferBytes.
    */
   relayCrossedBytes: 1_048_576,
+  /** First read of a quiet socket: fits most requests and answers, and 10,000 idle connections hold 40 MiB of them. */
+  relaySmallReadBytes: 4_096,
+  /** Free buffers of relayBufferBytes kept for the next connection that reads much: 4 MiB. */
+  relaySpareBuffers: 64,
   /** Live UDP sessions of one service: each holds one descriptor. The least recently used one goes first. */
   udpSessionsPerService: 8_192,
+  /** Of the descriptors for connections, the most that UDP sessions may have: one datagram from a made-up address takes one. */
+  udpDescriptorsPerMille: 500,
   /** How long a client's one-packet datagrams may be answered without idleTimeout: 5 s, after which resolvers ask again. */
   onePacketReplyMs: 5_000,
   /** Largest UDP payload over IPv4: 65,535 - 20 (IP) - 8 (UDP). */

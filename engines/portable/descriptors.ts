@@ -67,6 +67,11 @@ export class Descriptors {
     return this.#taken;
   }
 
+  /** Sockets that may be open at once. */
+  get room(): number {
+    return this.#room;
+  }
+
   hasRoomFor(count: number): boolean {
     return this.#taken + count <= this.#room;
   }

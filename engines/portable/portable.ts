@@ -14,6 +14,7 @@ import { BufferPool } from "./read_buffers.ts";
 import { TcpBinding, type TcpEngine } from "./tcp_binding.ts";
 import type { TcpConnection } from "./tcp_connection.ts";
 import { UdpBinding } from "./udp_binding.ts";
+import { UdpDescriptors } from "./udp_descriptors.ts";
 
 /** What the portable engine is made of. */
 export interface PortableEngineOptions {
@@ -32,16 +33,19 @@ export class PortableEngine implements Engine {
   readonly #udp = new Set<UdpBinding>();
   readonly #entries = new Map<number, TcpConnection>();
   readonly #shared: TcpEngine;
+  readonly #udpDescriptors: UdpDescriptors;
   readonly #addresses = new Map<string, IpAddress>();
 
   /** @param count what is known of the process's file descriptors */
   constructor(options: PortableEngineOptions, count: DescriptorCount = countDescriptors()) {
     this.#options = options;
+    const descriptors = new Descriptors(count);
+    this.#udpDescriptors = new UdpDescriptors(descriptors);
     this.#shared = {
       ...this.#hostFor("tcp"),
       entries: this.#entries,
       pool: new BufferPool(),
-      descriptors: new Descriptors(count),
+      descriptors,
       outOfDescriptors: () => {
         for (const it of this.#tcp) it.reopenLater();
       },
@@ -50,7 +54,9 @@ export class PortableEngine implements Engine {
 
   async open(binding: Binding): Promise<OpenBinding> {
     if (binding.protocol === "udp") {
-      const opened = UdpBinding.open(this.#hostFor("udp"), binding);
+      for (const it of this.#udp) if (it.isOver) this.#udp.delete(it);
+      const host = { ...this.#hostFor("udp"), descriptors: this.#udpDescriptors };
+      const opened = UdpBinding.open(host, binding);
       this.#udp.add(opened);
       return opened;
     }

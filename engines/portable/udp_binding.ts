@@ -64,6 +64,11 @@ export class UdpBinding implements OpenBinding {
     this.#loop = this.#listen();
   }
 
+  /** Whether it is closed and has nothing left to do. */
+  get isOver(): boolean {
+    return !this.#isListening;
+  }
+
   /** Live sessions. */
   get liveConnections(): number {
     return this.#relay.liveSessions;

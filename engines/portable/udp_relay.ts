@@ -13,6 +13,7 @@ import type { Binding, BindingOptions, EndReason, EngineEvents } from "../engine
 import { errorCode } from "./bind_error.ts";
 import { ownShortage } from "./tcp_failures.ts";
 import { UdpBuffers } from "./udp_buffers.ts";
+import type { UdpDescriptors } from "./udp_descriptors.ts";
 import { destinationFailure, refusalReason } from "./udp_reasons.ts";
 import { type SessionOwner, UdpSession } from "./udp_session.ts";
 import { UdpSessionTable } from "./udp_session_table.ts";
@@ -23,6 +24,8 @@ export interface UdpHost {
   readonly traffic: TrafficEntrance;
   readonly events: EngineEvents;
   readonly clock: Clock;
+  /** Shared by all UDP services of the engine. */
+  readonly descriptors: UdpDescriptors;
   /** Whether traffic to this address would come back to this program. */
   isOwnListener(host: string, port: number): boolean;
 }
@@ -184,9 +187,8 @@ export class UdpRelay implements SessionOwner {
       this.#destinationFailed(destination, flow, "loop");
       return this.#drop("loop");
     }
-    this.#evictDownTo(this.#options.maxSessions - 1);
-    const socket = this.#openSocket(family);
-    if (socket === undefined) return this.#giveUp(flow, "error", nowMs);
+    const socket = this.#hasRoom() ? this.#openSocket(family) : undefined;
+    if (socket === undefined) return this.#giveUp(flow, "no-room", nowMs);
     const session = new UdpSession(key, flow, from, { destination, host, family, port }, socket, nowMs);
     this.#sessions.add(session);
     this.#sessions.bindEntry(session, entry);
@@ -200,11 +202,21 @@ export class UdpRelay implements SessionOwner {
     return this.#drop(reason);
   }
 
+  /** Makes room for one more session; the least recently used ones give way. */
+  #hasRoom(): boolean {
+    this.#evictDownTo(this.#options.maxSessions - 1);
+    if (!this.#host.descriptors.hasRoom) this.#evictDownTo(this.#sessions.size - 1);
+    return this.#host.descriptors.hasRoom;
+  }
+
   #openSocket(family: 4 | 6): Deno.DatagramConn | undefined {
     try {
-      return openUdpSocket(family === 6 ? "::" : "0.0.0.0", 0);
+      const socket = openUdpSocket(family === 6 ? "::" : "0.0.0.0", 0);
+      this.#host.descriptors.take();
+      return socket;
     } catch (error) {
       const code = errorCode(error);
+      if (code === "EMFILE") this.#host.descriptors.ranOut();
       this.trouble(`no socket for a new client: ${ownShortage(code) ?? code}`);
       return undefined;
     }
@@ -286,6 +298,7 @@ export class UdpRelay implements SessionOwner {
     const { traffic, events, clock } = this.#host;
     const nowMs = clock.nowMs();
     session.close();
+    this.#host.descriptors.give();
     this.#sessions.delete(session);
     if (forget && session.entry !== NO_ENTRY) traffic.forget(session.flow, nowMs);
     const ended = this.#ended;

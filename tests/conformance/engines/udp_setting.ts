@@ -18,7 +18,7 @@ export interface EngineParts {
   readonly traffic: TrafficEntrance;
   readonly events: EngineEvents;
   readonly clock: Clock;
-  isOwnListener(host: string, port: number): boolean;
+  isOwnListener(protocol: "tcp" | "udp", target: Endpoint): boolean;
 }
 
 /** An engine that takes part; it also hears of entries that expire. */
@@ -124,7 +124,7 @@ export interface SettingOptions {
   readonly options?: Partial<BindingOptions>;
   /** Whether the engine is told of entries that expire; true unless said otherwise. */
   readonly hearsOfExpiry?: boolean;
-  readonly isOwnListener?: (host: string, port: number) => boolean;
+  readonly isOwnListener?: EngineParts["isOwnListener"];
 }
 
 /** Made by {@linkcode openSetting}, and closed at the end of its block. */
