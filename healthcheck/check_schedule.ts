@@ -81,13 +81,27 @@ export class CheckSchedule {
   }
 
   #due(): void {
-    if (this.#run?.over === false) {
-      // A killed command, or a check that ignores its signal: a second one beside it would pile up.
-      const detail = "the run before has not ended yet";
-      this.#judge(this.#around.clock.nowMs(), { up: false, reason: "timeout", detail });
-      return;
-    }
-    this.#request = this.#around.slots.request(() => this.#begin());
+    const last = this.#run;
+    if (last !== undefined && !last.over) this.#awaitEnd(last);
+    else this.#request = this.#around.slots.request(() => this.#begin());
+  }
+
+  // A command in its grace period, or a check that ignores its signal: a second run beside it would pile up. Waiting for
+  // it is one more try, with the same time-out.
+  #awaitEnd(last: CheckRun): void {
+    const { clock } = this.#around;
+    const startedMs = clock.nowMs();
+    const timer = clock.after(this.#job.timeoutMs, () => {
+      this.#timer = undefined;
+      this.#judge(startedMs, { up: false, reason: "timeout", detail: "the run before has not ended yet" });
+    });
+    this.#timer = timer;
+    void last.ended.then(() => {
+      if (this.#timer !== timer) return;
+      timer.cancel();
+      this.#timer = undefined;
+      this.#due();
+    });
   }
 
   #begin(): void {

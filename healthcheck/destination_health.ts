@@ -33,10 +33,10 @@ export type HealthReason =
   /** An ejection ended by time. */
   | "ejection-over"
   /** An administrator had the evidence forgotten. */
-  | "reset";
+  | "admin-reset";
 
 /** Reasons without evidence behind them. */
-const ASSUMED: ReadonlySet<HealthReason> = new Set(["initial", "unchecked", "reset"]);
+const ASSUMED: ReadonlySet<HealthReason> = new Set(["initial", "unchecked", "admin-reset"]);
 
 /** One change between up and down. */
 export interface HealthChange {

@@ -87,7 +87,7 @@ export class WatchedDestination {
   /** Forgets all evidence: the initial state, checked at once. */
   reset(): void {
     this.#forgetTraffic();
-    this.#apply("reset", this.#watch.active === undefined ? "unchecked" : "reset", "");
+    this.#apply("reset", this.#watch.active === undefined ? "unchecked" : "admin-reset", "");
     this.#schedule?.hurry(0);
   }
 

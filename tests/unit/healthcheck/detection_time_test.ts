@@ -115,6 +115,35 @@ Deno.test("detection: a server that comes back is up within a down interval, ris
   );
 });
 
+Deno.test("detection: the worked example of docs/health.md", async () => {
+  const example: HealthTiming = {
+    intervalMs: 2_000,
+    fastIntervalMs: 500,
+    downIntervalMs: 2_000,
+    timeoutMs: 1_000,
+    rise: 2,
+    fall: 3,
+    initialState: "up",
+  };
+  for (
+    const { silent, latestMs } of [{ silent: false, latestMs: 3_000 }, { silent: true, latestMs: 5_000 }]
+  ) {
+    const took: number[] = [];
+    for (let i = 0; i < 40; i++) {
+      const scene = new Scene(example, i, silent);
+      await pass(scene.clock, 10_000 + i * 50, STEP_MS);
+      scene.alive = false;
+      took.push(await scene.until(false, 10_000));
+      scene.alive = true;
+      assert.ok(await scene.until(true, 10_000) <= 2_500 + (silent ? example.timeoutMs : 0) + SLACK_MS);
+      await scene.monitor.stop();
+    }
+    const [worstMs, bestMs] = [Math.max(...took), Math.min(...took)];
+    assert.ok(worstMs <= latestMs + SLACK_MS && worstMs >= latestMs * 0.85, `worst ${worstMs} ms`);
+    assert.ok(bestMs >= latestMs - 2_000 - 300 && bestMs <= latestMs - 2_000 + 300, `best ${bestMs} ms`);
+  }
+});
+
 Deno.test("detection: the history of any life is bounded, alternates and ends in the present state", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.boolean(), { maxLength: 120 }), fc.integer(), async (life, seed) => {

@@ -1,58 +1,11 @@
 import assert from "node:assert/strict";
 import { ManualClock } from "../../../clock.ts";
 import type { Check } from "../../../healthcheck/check.ts";
-import { type HealthChange, Monitor, type Watch } from "../../../healthcheck/monitor.ts";
-import type { HealthTiming, PassiveHealth } from "../../../healthcheck/timing.ts";
+import { Monitor } from "../../../healthcheck/monitor.ts";
 import { LIMITS } from "../../../limits.ts";
-import { IpAddress } from "../../../net/address.ts";
 import { SeededRandom } from "../../../net/random.ts";
-import {
-  type Answer,
-  flush,
-  NO_DIALER,
-  pass,
-  REFUSED,
-  ScriptedCheck,
-  TARGET,
-  TIMING,
-  UP,
-} from "./scripted_check.ts";
-
-const PASSIVE: PassiveHealth = { failures: 3, ejectMs: 10_000, maxEjectedPercent: 100 };
-
-class Bench {
-  readonly clock = new ManualClock();
-  readonly changes: (HealthChange & { id: string; atMs: number })[] = [];
-  readonly monitor = new Monitor<string>({
-    clock: this.clock,
-    random: new SeededRandom(1),
-    dialer: NO_DIALER,
-    onChange: (id, change) => this.changes.push({ ...change, id, atMs: this.clock.nowMs() }),
-  });
-
-  check(answer: (run: number) => Answer): ScriptedCheck {
-    return new ScriptedCheck(this.clock, answer);
-  }
-
-  summary(): string[] {
-    return this.changes.map(({ id, from, to, reason }) => `${id} ${from}->${to} ${reason}`);
-  }
-
-  /** Stops the monitor and proves that no timer is left. */
-  async end(): Promise<void> {
-    await this.monitor.stop();
-    assert.equal(this.clock.pendingTimers, 0, "timers left behind");
-  }
-}
-
-function watch(check?: Check, timing: Partial<HealthTiming> = {}, passive?: PassiveHealth): Watch {
-  return {
-    target: TARGET,
-    group: "web",
-    ...(check === undefined ? {} : { active: { check, timing: { ...TIMING, ...timing } } }),
-    ...(passive === undefined ? {} : { passive }),
-  };
-}
+import { Bench, watch } from "./monitor_bench.ts";
+import { NO_DIALER, pass, REFUSED, ScriptedCheck, TARGET, UP } from "./scripted_check.ts";
 
 Deno.test("monitor: before the first result the state is the initial one, and says so", async () => {
   const bench = new Bench();
@@ -111,6 +64,16 @@ Deno.test("monitor: a snapshot tells the result, how often in a row, since when,
     reason: "refused",
     detail: "port closed",
   }]);
+  await bench.end();
+});
+
+Deno.test("monitor: the reason is that of the change, whatever fails afterwards", async () => {
+  const bench = new Bench();
+  const results = [{ up: false, reason: "reset", detail: "by peer" }, REFUSED] as const;
+  bench.monitor.add("a", watch(bench.check((run) => results[Math.min(run, 1)] ?? UP)));
+  await pass(bench.clock, 10_000);
+  const { reason, detail, lastResult } = bench.monitor.snapshot("a") ?? {};
+  assert.deepEqual([reason, detail, lastResult], ["reset", "by peer", REFUSED]);
   await bench.end();
 });
 
@@ -191,6 +154,35 @@ Deno.test("monitor: a check that ignores its signal counts as failed and is not 
   assert.equal(bench.clock.pendingTimers, 0);
 });
 
+Deno.test("monitor: a check that lets go late is one failure, and the next starts when it has", async () => {
+  const bench = new Bench();
+  const startedMs: number[] = [];
+  const slow: Check = {
+    type: "slow",
+    // Like a program in its grace period: it ends 200 ms after the time-out.
+    run: (_target, _dialer, signal) =>
+      new Promise((resolve) => {
+        startedMs.push(bench.clock.nowMs());
+        signal.addEventListener("abort", () => bench.clock.after(200, () => resolve(REFUSED)));
+      }),
+  };
+  const timing = {
+    initialState: "down",
+    intervalMs: 100,
+    fastIntervalMs: 100,
+    downIntervalMs: 100,
+    timeoutMs: 400,
+  } as const;
+  bench.monitor.add("a", watch(slow, timing));
+  await pass(bench.clock, 2_000);
+  assert.deepEqual(startedMs, [0, 600, 1_200, 1_800]);
+  assert.equal(bench.monitor.snapshot("a")?.consecutive, 3);
+  await pass(bench.clock, 1_000);
+  void bench.monitor.stop();
+  await pass(bench.clock, 1_000);
+  assert.equal(bench.clock.pendingTimers, 0);
+});
+
 Deno.test("monitor: lack of descriptors is no evidence against a server", async () => {
   const bench = new Bench();
   bench.monitor.add("a", watch(bench.check(() => ({ up: false, reason: "resources", detail: "EMFILE" }))));
@@ -247,198 +239,5 @@ Deno.test("monitor: the check port may differ from the destination's", async () 
   bench.monitor.add("a", watch(check, { port: 8_081 }));
   await pass(bench.clock, 10);
   assert.deepEqual(check.targets, [{ address: TARGET.address, port: 8_081 }]);
-  await bench.end();
-});
-
-Deno.test("monitor: a reload with the same target keeps health, history and the time of the next check", async () => {
-  const bench = new Bench();
-  const before = bench.check(() => REFUSED);
-  const after = bench.check(() => REFUSED);
-  bench.monitor.add("a", watch(before, { intervalMs: 1_000, downIntervalMs: 1_000 }));
-  await pass(bench.clock, 500);
-  const old = bench.monitor.snapshot("a");
-  bench.monitor.update("a", watch(after, { intervalMs: 1_000, downIntervalMs: 1_000, rise: 5 }));
-  assert.deepEqual(bench.monitor.snapshot("a"), old);
-  await pass(bench.clock, 500);
-  assert.equal(after.startedMs.length, 1, "due when the old one was");
-  assert.deepEqual(bench.summary(), ["a up->down refused"]);
-  await bench.end();
-});
-
-Deno.test("monitor: reloads faster than the checks do not starve them", async () => {
-  const bench = new Bench();
-  const slow = () => bench.check(() => "hang");
-  bench.monitor.add("a", watch(slow()));
-  for (let i = 0; i < 60; i++) {
-    await pass(bench.clock, 100);
-    bench.monitor.update("a", watch(slow()));
-  }
-  assert.deepEqual(bench.summary(), ["a up->down timeout"]);
-  assert.ok((bench.monitor.snapshot("a")?.consecutive ?? 0) >= 2);
-  await bench.end();
-});
-
-Deno.test("monitor: another target starts from the initial state and is checked at once", async () => {
-  const bench = new Bench();
-  const check = bench.check((run) => run === 0 ? REFUSED : UP);
-  bench.monitor.add("a", watch(check));
-  await pass(bench.clock, 100);
-  const target = { address: IpAddress.parse("192.0.2.2"), port: 80 };
-  bench.monitor.update("a", { ...watch(check), target });
-  assert.deepEqual(bench.summary(), ["a up->down refused", "a down->up initial"]);
-  await pass(bench.clock, 10);
-  assert.deepEqual(check.targets.at(-1), target);
-  assert.equal(bench.monitor.snapshot("a")?.reason, "check-passed");
-  assert.equal(bench.monitor.snapshot("a")?.history.length, 2);
-  await bench.end();
-});
-
-Deno.test("monitor: taking the check away brings a destination up, giving one keeps its state", async () => {
-  const bench = new Bench();
-  bench.monitor.add("a", watch(bench.check(() => REFUSED)));
-  await pass(bench.clock, 100);
-  bench.monitor.update("a", watch());
-  assert.deepEqual(bench.summary(), ["a up->down refused", "a down->up unchecked"]);
-  bench.monitor.update("a", watch(bench.check(() => UP), { initialState: "down" }));
-  assert.equal(bench.monitor.snapshot("a")?.up, true);
-  await pass(bench.clock, 10);
-  assert.equal(bench.monitor.snapshot("a")?.reason, "check-passed");
-  await bench.end();
-});
-
-Deno.test("monitor: removal aborts a running check and waits for it", async () => {
-  const bench = new Bench();
-  const check = bench.check(() => "hang");
-  bench.monitor.add("a", watch(check));
-  await pass(bench.clock, 10);
-  assert.equal(check.running, 1);
-  await bench.monitor.remove("a");
-  assert.equal(check.running, 0);
-  assert.equal(bench.clock.pendingTimers, 0);
-  assert.equal(bench.monitor.snapshot("a"), undefined);
-  bench.monitor.reportConnectFailed("a");
-  bench.monitor.reportConnectSucceeded("a");
-  await bench.end();
-});
-
-Deno.test("monitor: removed slots go to those who wait", async () => {
-  const bench = new Bench();
-  const hung = bench.check(() => "hang");
-  const timing = { intervalMs: 60_000, timeoutMs: 50_000 };
-  for (let i = 0; i < LIMITS.healthChecksAtOnce; i++) bench.monitor.add(`${i}`, watch(hung, timing));
-  await pass(bench.clock, LIMITS.healthChecksAtOnce * LIMITS.healthStartSpacingMs);
-  const waiting = bench.check(() => UP);
-  bench.monitor.add("waiting", watch(waiting));
-  await pass(bench.clock, 1_000);
-  assert.equal(waiting.startedMs.length, 0);
-  await bench.monitor.remove("0");
-  await flush();
-  assert.equal(waiting.startedMs.length, 1);
-  await bench.end();
-});
-
-Deno.test("monitor: adding twice and updating the unknown are mistakes", async () => {
-  const bench = new Bench();
-  bench.monitor.add("a", watch());
-  assert.throws(() => bench.monitor.add("a", watch()), /watched already/);
-  assert.throws(() => bench.monitor.update("b", watch()), /not watched/);
-  await bench.end();
-});
-
-Deno.test("monitor: reset forgets the evidence and checks at once", async () => {
-  const bench = new Bench();
-  const check = bench.check((run) => run === 0 ? REFUSED : UP);
-  bench.monitor.add("a", watch(check));
-  await pass(bench.clock, 100);
-  bench.monitor.reset("a");
-  assert.deepEqual(bench.summary(), ["a up->down refused", "a down->up reset"]);
-  await pass(bench.clock, 10);
-  assert.equal(check.startedMs.length, 2);
-  assert.equal(bench.monitor.snapshot("a")?.state, "up");
-  await bench.end();
-});
-
-Deno.test("passive with a check: failed connects count as one failed check and hurry the next", async () => {
-  const bench = new Bench();
-  const check = bench.check((run) => run < 2 ? UP : REFUSED);
-  bench.monitor.add("a", watch(check, { intervalMs: 60_000, fall: 2 }, PASSIVE));
-  await pass(bench.clock, 60_100, 100);
-  assert.equal(check.startedMs.length, 2);
-  for (let i = 0; i < 2; i++) bench.monitor.reportConnectFailed("a");
-  bench.monitor.reportConnectSucceeded("a");
-  for (let i = 0; i < 2; i++) bench.monitor.reportConnectFailed("a");
-  assert.equal(bench.monitor.snapshot("a")?.state, "up", "not three in a row");
-  bench.monitor.reportConnectFailed("a");
-  assert.equal(bench.monitor.snapshot("a")?.state, "failing");
-  await pass(bench.clock, TIMING.fastIntervalMs);
-  assert.equal(check.startedMs.length, 3);
-  assert.deepEqual(bench.summary(), ["a up->down refused"]);
-  await bench.end();
-});
-
-Deno.test("passive with a check: the last failed check may be a passive one; the check brings it back", async () => {
-  const bench = new Bench();
-  bench.monitor.add("a", watch(bench.check(() => UP), { rise: 2, fall: 1 }, PASSIVE));
-  await pass(bench.clock, 100);
-  for (let i = 0; i < 3; i++) bench.monitor.reportConnectFailed("a", "connect-refused");
-  assert.deepEqual(bench.summary(), ["a up->down connect-failed"]);
-  assert.match(bench.changes[0]?.detail ?? "", /3 connections in a row failed: connect-refused/);
-  await pass(bench.clock, 2 * TIMING.fastIntervalMs);
-  assert.deepEqual(bench.summary().slice(1), ["a down->up check-passed"]);
-  await bench.end();
-});
-
-Deno.test("passive without a check: ejected for a time that grows and is forgiven", async () => {
-  const bench = new Bench();
-  bench.monitor.add("a", watch(undefined, {}, PASSIVE));
-  const outMs: number[] = [];
-  const fail = async () => {
-    for (let i = 0; i < 3; i++) bench.monitor.reportConnectFailed("a");
-    const sinceMs = bench.clock.nowMs();
-    assert.equal(bench.monitor.snapshot("a")?.state, "ejected");
-    while (!bench.monitor.snapshot("a")?.up) await pass(bench.clock, 100, 100);
-    outMs.push(bench.clock.nowMs() - sinceMs);
-  };
-  for (let i = 0; i < 12; i++) await fail();
-  const factors = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10, 10];
-  assert.deepEqual(outMs, factors.map((factor) => factor * PASSIVE.ejectMs));
-  assert.equal(bench.monitor.snapshot("a")?.reason, "ejection-over");
-  bench.clock.advance(3 * PASSIVE.ejectMs);
-  await fail();
-  assert.equal(outMs.at(-1), 8 * PASSIVE.ejectMs, "three good periods took three off");
-  await bench.end();
-});
-
-Deno.test("passive: only the allowed share of a group goes down by it, whatever other groups do", async () => {
-  const bench = new Bench();
-  const half = { ...PASSIVE, maxEjectedPercent: 50 };
-  for (const id of ["a", "b", "c", "d", "e"]) bench.monitor.add(id, watch(undefined, {}, half));
-  bench.monitor.add("other", { ...watch(undefined, {}, half), group: "alone" });
-  const down = () => ["a", "b", "c", "d", "e", "other"].filter((id) => !bench.monitor.snapshot(id)?.up);
-  for (const id of ["a", "b", "c", "d", "e", "other"]) {
-    for (let i = 0; i < 10; i++) bench.monitor.reportConnectFailed(id);
-  }
-  assert.deepEqual(down(), ["a", "b"]);
-  await pass(bench.clock, PASSIVE.ejectMs, 1_000);
-  assert.deepEqual(down(), []);
-  bench.monitor.reportConnectFailed("c");
-  assert.deepEqual(down(), ["c"], "its failures were not forgotten");
-  await bench.end();
-});
-
-Deno.test("passive with a check: the share holds there too, and the check still decides", async () => {
-  const bench = new Bench();
-  const half = { ...PASSIVE, maxEjectedPercent: 50 };
-  const checks = ["a", "b", "c"].map((id) => {
-    const check = bench.check((run) => run === 0 ? UP : REFUSED);
-    bench.monitor.add(id, watch(check, { fall: 1, intervalMs: 60_000 }, half));
-    return check;
-  });
-  await pass(bench.clock, 100);
-  for (const id of ["a", "b", "c"]) for (let i = 0; i < 3; i++) bench.monitor.reportConnectFailed(id);
-  assert.deepEqual(bench.summary(), ["a up->down connect-failed"]);
-  await pass(bench.clock, TIMING.fastIntervalMs);
-  assert.deepEqual(checks.map((check) => check.startedMs.length), [2, 2, 2]);
-  assert.deepEqual(bench.summary().slice(1), ["b up->down refused", "c up->down refused"]);
   await bench.end();
 });
