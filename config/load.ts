@@ -147,8 +147,8 @@ function problemsError(found: readonly Located[], file: string): ConfigError {
     file,
     line,
     column,
-    path: formatPath(path),
-    message,
+    path: visible(formatPath(path)),
+    message: visible(message),
   }));
   const last = reported.at(-1);
   if (last !== undefined && sorted.length > reported.length) {
