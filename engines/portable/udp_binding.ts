@@ -25,7 +25,8 @@ import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
 import type { Binding, BindingOptions, EndReason, OpenBinding } from "../engine.ts";
 import { bindError, errorCode } from "./bind_error.ts";
 import { UDP_BUFFER_BYTES } from "./udp_buffers.ts";
-import { HEADER_ROOM_BYTES, type UdpHost, UdpRelay } from "./udp_relay.ts";
+import { HEADER_ROOM_BYTES, UdpRelay } from "./udp_relay.ts";
+import type { UdpHost } from "./udp_sessions.ts";
 import { openUdpSocket } from "./udp_socket.ts";
 
 /** A UDP service that is listening. */
@@ -71,7 +72,7 @@ export class UdpBinding implements OpenBinding {
 
   /** Live sessions. */
   get liveConnections(): number {
-    return this.#relay.liveSessions;
+    return this.#relay.sessions.size;
   }
 
   /** Holds for live sessions too, but for what their first datagram decided. */
@@ -85,38 +86,38 @@ export class UdpBinding implements OpenBinding {
    * until the last of them has ended.
    */
   async close(): Promise<void> {
-    this.#relay.refuseNew();
+    this.#relay.refusesNew = true;
     this.#closeWhenIdle();
     if (!this.#isListening) await this.#loop;
   }
 
   /** The destination left for good: its sessions end, cut or not, and their clients' next datagrams are scheduled anew. */
   destinationRemoved(destination: number, _cut: boolean): void {
-    this.#relay.endSessionsTo(destination);
+    this.#relay.sessions.endAll("destination-removed", destination);
   }
 
   /** The director's entry came to its end. */
   entryExpired(entry: number): void {
-    this.#relay.entryExpired(entry);
+    this.#relay.sessions.entryExpired(entry);
   }
 
   /** Ends all sessions. At once, whatever the spread: UDP has no reset, so no client notices and comes back. */
   resetAll(_spreadMs: number, reason: EndReason): Promise<void> {
-    this.#relay.endAll(reason);
+    this.#relay.sessions.endAll(reason);
     return Promise.resolve();
   }
 
   /** Resolves when no session is live. */
   whenIdle(): Promise<void> {
-    return this.#relay.whenIdle();
+    return this.#relay.sessions.whenIdle();
   }
 
   /** Closes everything; no socket and no timer is left when it resolves. */
   async stop(): Promise<void> {
-    this.#relay.refuseNew();
-    this.#relay.endAll("drained");
+    this.#relay.refusesNew = true;
+    this.#relay.sessions.endAll("drained");
     this.#closeWhenIdle();
-    await Promise.all([this.#loop, this.#relay.settled()]);
+    await Promise.all([this.#loop, this.#relay.sessions.settled()]);
   }
 
   async #listen(): Promise<void> {
@@ -137,12 +138,12 @@ export class UdpBinding implements OpenBinding {
 
   /** An error of the listening socket is about one datagram; should it last, the pause keeps the processor free. */
   async #receiveFailed(error: unknown): Promise<void> {
-    this.#relay.trouble(`receiving on ${formatEndpoint(this.bound)} failed: ${errorCode(error)}`);
+    this.#relay.sessions.trouble(`receiving on ${formatEndpoint(this.bound)} failed: ${errorCode(error)}`);
     await new Promise<void>((resolve) => this.#host.clock.after(LIMITS.acceptBackOffMs, resolve));
   }
 
   #closeWhenIdle(): void {
-    if (!this.#relay.refusesNew || !this.#isListening || this.#relay.liveSessions > 0) return;
+    if (!this.#relay.refusesNew || !this.#isListening || this.#relay.sessions.size > 0) return;
     this.#isListening = false;
     this.#listener.close();
   }
