@@ -22,11 +22,6 @@ export const LIMITS = {
   tcpBacklogConnections: 4_096,
   /** Bytes one direction of a TCP connection may hold while the peer is slow, before lvsd stops reading. */
   relayBufferBytes: 65_536,
-  /**
-   * The same while both peers are slow at once: the portable engine has to read on until it has found the end of the stream
-   * or knows of more (see engines/portable/tcp_half.ts). Ordinary traffic stays within relayBufferBytes.
-   */
-  relayCrossedBytes: 1_048_576,
   /** First read of a quiet socket: fits most requests and answers, and 10,000 idle connections hold 40 MiB of them. */
   relaySmallReadBytes: 4_096,
   /** Free buffers of relayBufferBytes kept for the next connection that reads much: 4 MiB. */

@@ -5,6 +5,9 @@
  */
 import type { Clock, Timer } from "../../clock.ts";
 
+/** A timer this late, milliseconds, means that the program stood still: what was waited for may be there already. */
+const STOOD_STILL_MS = 50;
+
 /** Something that has to be finished by a time. */
 export interface Due {
   /** Time of the clock, milliseconds. */
@@ -62,9 +65,14 @@ export class Deadlines<T extends Due> {
     this.#timer = this.#clock.after(Math.max(0, atMs - this.#clock.nowMs()), () => this.#fire());
   }
 
-  #fire(): void {
-    this.#timerAtMs = Infinity;
+  /** @param isSure the events that came while the program stood still have been handled */
+  #fire(isSure = false): void {
     const nowMs = this.#clock.nowMs();
+    if (!isSure && nowMs - this.#timerAtMs > STOOD_STILL_MS) {
+      this.#timer = this.#clock.after(0, () => this.#fire(true));
+      return;
+    }
+    this.#timerAtMs = Infinity;
     let nextMs = Infinity;
     for (const item of this.#items) {
       if (item.deadlineMs <= nowMs) {

@@ -263,7 +263,7 @@ export class TcpConnection implements HalfOwner {
   #socketClosed(): void {
     this.#host.socketClosed();
     this.#openSockets--;
-    if (this.#openSockets === 0) this.#over(this.#input.done && this.#output.done ? "done" : "error");
+    if (this.#openSockets === 0) this.#over(this.#input.isDone && this.#output.isDone ? "done" : "error");
   }
 
   /**

@@ -11,20 +11,14 @@ import { type Direction, type Flow, TCP_FLAG } from "../../net/flow.ts";
 
 const NOTHING = new Uint8Array(0);
 
-/** What a half tells its connection and asks of it. */
+/** The connection that a half belongs to. */
 export interface HalfOwner {
   readonly flow: Flow;
   readonly traffic: TrafficEntrance;
   readonly clock: Clock;
 }
 
-/**
- * At most one chunk waits for a slow target: then the source is not read on.
- *
- * With one exception. Deno 2.9 looks at a socket that is not being read while a write to it waits, and takes an end of
- * stream that it finds there for a broken connection (EPIPE), although the other way is still open. So a source that has
- * writes of its own waiting is read on, up to `LIMITS.relayCrossedBytes`, until more than its end is known to be unread.
- */
+/** At most one chunk waits for a slow target: then the source is not read on. */
 export class TcpHalf {
   /** Payload bytes passed on. */
   bytes = 0;
@@ -33,17 +27,16 @@ export class TcpHalf {
   readonly #owner: HalfOwner;
   readonly #direction: Direction;
   readonly #flushed: (error?: Error | null) => void;
-  #opposite: TcpHalf | undefined;
   #source: Socket | undefined;
   #target: Socket | undefined;
+  #opposite: TcpHalf | undefined;
   /** Nothing may be written now: no target yet, or it has not taken all. */
-  #blocked = true;
+  #isBlocked = true;
   /** The source is not being read. */
-  #stopped = false;
-  /** The last read filled its buffer, so that bytes are waiting behind it. */
-  #moreUnread = false;
+  #isStopped = false;
   #sourceEnded = false;
-  #done = false;
+  #isDone = false;
+  /** Came while blocked: before there was a target, or because a stopped source had been read once more. */
   #ahead: Uint8Array[] = [];
   #aheadBytes = 0;
 
@@ -58,12 +51,12 @@ export class TcpHalf {
 
   /** Whether chunks wait here, or in a write to the target. */
   get isHolding(): boolean {
-    return this.#blocked;
+    return this.#isBlocked;
   }
 
   /** Whether the end of the stream was passed on. */
-  get done(): boolean {
-    return this.#done;
+  get isDone(): boolean {
+    return this.#isDone;
   }
 
   setSource(source: Socket): void {
@@ -83,92 +76,64 @@ export class TcpHalf {
    * @returns whether to read on; if not, this half resumes the source itself
    */
   receive(chunk: Uint8Array): boolean {
-    if (this.#blocked) {
+    if (this.#isBlocked) {
       this.#ahead.push(chunk);
       this.#aheadBytes += chunk.length;
     } else {
       this.#pass(chunk);
-      if (!this.#blocked) return true;
+      if (!this.#isBlocked) return true;
     }
-    this.#moreUnread = chunk.length >= LIMITS.relayBufferBytes;
-    this.#stopped = !this.#mustReadOn();
-    return !this.#stopped;
+    // Before there is a target the source is read on for a while, to learn that it went away meanwhile.
+    this.#isStopped = this.#target !== undefined || this.#aheadBytes >= LIMITS.relayBufferBytes;
+    return !this.#isStopped;
   }
 
   /** The source sends no more. */
   sourceEnded(): void {
     this.#sourceEnded = true;
-    this.#stopped = false;
-    if (!this.#blocked) this.#finish();
+    this.#isStopped = false;
+    if (!this.#isBlocked) this.#finish();
   }
 
   #pass(chunk: Uint8Array): void {
-    const { flow, traffic, clock } = this.#owner;
     const target = this.#target;
     if (target === undefined) return;
     target.write(chunk);
     // A write that the kernel took whole leaves nothing behind.
-    if (target.writableLength > 0) this.#block(target);
+    if (target.writableLength > 0) {
+      this.#isBlocked = true;
+      // An empty write tells when the one before it is through; asking for each write's end would cost every chunk.
+      target.write(NOTHING, this.#flushed);
+    }
+    const { flow, traffic, clock } = this.#owner;
     this.bytes += chunk.length;
     this.lastMs = clock.nowMs();
     traffic.segment(flow, this.#direction, TCP_FLAG.ack, chunk.length, this.lastMs);
   }
 
-  /** An empty write tells when the one before it is through; asking for each write's end would cost every chunk. */
-  #block(target: Socket): void {
-    this.#blocked = true;
-    target.write(NOTHING, this.#flushed);
-    this.#opposite?.sourceBlocked();
-  }
-
   #onFlushed(): void {
-    this.#blocked = false;
+    this.#isBlocked = false;
     while (this.#ahead.length > 0) {
       const chunk = this.#ahead.shift() ?? NOTHING;
       this.#aheadBytes -= chunk.length;
       this.#pass(chunk);
-      if (this.#blocked) return;
+      if (this.#isBlocked) return;
     }
-    if (this.#sourceEnded) this.#finish();
-    else if (this.#stopped) this.#readOn();
-    this.#opposite?.sourceFree();
+    if (this.#sourceEnded) {
+      this.#finish();
+    } else if (this.#isStopped) {
+      this.#isStopped = false;
+      this.#source?.resume();
+    }
   }
 
   #finish(): void {
-    if (this.#done) return;
-    this.#done = true;
-    const { flow, traffic, clock } = this.#owner;
+    if (this.#isDone) return;
+    this.#isDone = true;
     // A target that has ended its own way is closed at once, which sends the same FIN and saves a shutdown.
-    if (this.#opposite?.done === true) this.#target?.destroy();
+    if (this.#opposite?.isDone === true) this.#target?.destroy();
     else this.#target?.end();
+    const { flow, traffic, clock } = this.#owner;
     traffic.segment(flow, this.#direction, TCP_FLAG.fin, 0, clock.nowMs());
-  }
-
-  #mustReadOn(): boolean {
-    if (this.#target === undefined) return this.#aheadBytes < LIMITS.relayBufferBytes;
-    return this.#opposite?.isCrossed === true && !this.#moreUnread &&
-      this.#aheadBytes < LIMITS.relayCrossedBytes;
-  }
-
-  #readOn(): void {
-    this.#stopped = false;
-    this.#source?.resume();
-  }
-
-  /** Writes to this half's target wait; asked by the half whose source that target is. */
-  get isCrossed(): boolean {
-    return this.#blocked && this.#target !== undefined;
-  }
-
-  /** Writes to this half's source wait now. */
-  sourceBlocked(): void {
-    if (this.#stopped && this.#mustReadOn()) this.#readOn();
-  }
-
-  /** Writes to this half's source wait no more. */
-  sourceFree(): void {
-    if (!this.#blocked || this.#stopped || this.#sourceEnded || this.#target === undefined) return;
-    this.#stopped = true;
-    this.#source?.pause();
   }
 }
