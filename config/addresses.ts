@@ -24,13 +24,13 @@ const NOT_UNICAST: readonly Prefix[] = [Prefix.parse("224.0.0.0/3"), Prefix.pars
 /** Where to listen: an address, no host name, and a port. Port 0 takes any free one. */
 export function listenAddress(example: string): z.ZodType<Endpoint, string> {
   return addressText(example).transform(reading(parseListen))
-    .meta({ examples: [example], unit: "address:port" });
+    .meta({ example, unit: "address:port" });
 }
 
 /** Where a real server is. */
 export function serverAddress(example: string): z.ZodType<ServerAddress, string> {
   return addressText(example).transform(reading(parseServer))
-    .meta({ examples: [example], unit: "address[:port]" });
+    .meta({ example, unit: "address[:port]" });
 }
 
 /**

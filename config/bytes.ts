@@ -13,13 +13,13 @@ import { shown } from "./shown.ts";
 export function textBytes(example: string): z.ZodType<Uint8Array, string> {
   return z.string({ error: ({ input }) => notText(input, example) })
     .transform(reading((it: string) => limited(new TextEncoder().encode(it))))
-    .meta({ examples: [example] });
+    .meta({ example });
 }
 
 /** `0a 1b ff`: pairs of hexadecimal digits, spaces between them allowed. */
 export function hexBytes(): z.ZodType<Uint8Array, string> {
   return z.string({ error: ({ input }) => notText(input, '"0a1b"') }).transform(reading(parseHex))
-    .meta({ examples: ["0a 1b ff"], unit: "hexadecimal digits" });
+    .meta({ example: "0a 1b ff", unit: "hexadecimal digits" });
 }
 
 function parseHex(text: string): Uint8Array {

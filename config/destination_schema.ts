@@ -23,7 +23,8 @@ export const destinationSection = section({
   ),
   name: oneLine("web-1", 64).optional().describe("Name on screen.").meta({ defaultText: "`address`" }),
   weight: integer(0, INT32_MAX).default(1)
-    .describe("Share of new connections; 0 quiesces: no new connection, old ones live."),
+    .describe("Share of new connections; 0 quiesces: no new connection, old ones live.")
+    .meta({ example: 3 }),
   upperThreshold: integer(0, INT32_MAX).default(0)
     .describe("At so many connections it gets no new ones; 0 is off."),
   lowerThreshold: integer(0, INT32_MAX).default(0).describe(
@@ -31,7 +32,7 @@ export const destinationSection = section({
   ),
   healthCheck: healthCheck.optional()
     .describe("Replaces the service's check as a whole; `off`: always up.")
-    .meta({ defaultText: "the service's check" }),
+    .meta({ defaultText: "the service's check", example: "off" }),
 }).describe("A real server.");
 
 /** What both spellings give. */
@@ -40,7 +41,7 @@ export type WrittenDestination = z.output<typeof destinationSection>;
 /** `127.0.0.1:3001` or `127.0.0.1:3001@3`. */
 export const shortDestination = z.string({ error: ({ input }) => notText(input, EXAMPLE) })
   .transform(reading(parseShort))
-  .meta({ examples: [EXAMPLE, `${EXAMPLE}@3`], unit: "address[:port][@weight]" });
+  .meta({ example: `${EXAMPLE}@3`, unit: "address[:port][@weight]" });
 
 /** A destination in either spelling. */
 export const destination = either(`an address such as ${EXAMPLE}@3, or a mapping with the key address`, [

@@ -32,7 +32,7 @@ export function reading<Input, Output>(
 export function text(example: string): z.ZodString {
   return z.string({ error: ({ input }) => notText(input, example) }).min(1, {
     error: `{key} is empty; write for example ${example}`,
-  }).meta({ examples: [example] });
+  }).meta({ example });
 }
 
 /** What is wrong with something that stands where text is wanted. */
@@ -98,12 +98,15 @@ export function duration(
       refuse(`${written} is not a whole number of seconds, in which LVS counts this; write ${roundUp(ms)}`);
     }
     return ms;
-  }).meta({ pattern: DURATION_PATTERN, unit: "duration" });
+  }).meta({ pattern: DURATION_PATTERN, unit: "duration", example: "30s" });
 }
 
 /** `10.0.0.0/8` or one address. */
 export function prefix(): z.ZodType<Prefix, string> {
-  return text("10.0.0.0/8").transform(reading(Prefix.parse)).meta({ unit: "address prefix" });
+  return text("10.0.0.0/8").transform(reading(Prefix.parse)).meta({
+    unit: "address prefix",
+    example: "10.0.0.0/8",
+  });
 }
 
 /** A JavaScript regular expression. */
@@ -119,7 +122,7 @@ export function pattern(example: string): z.ZodType<RegExp, string> {
       });
       return z.NEVER;
     }
-  }).meta({ format: "regex", unit: "regular expression" });
+  }).meta({ format: "regex", unit: "regular expression", example });
 }
 
 /** Text without line ends and other controls, as it goes into a header, a log line or a table. */
@@ -135,7 +138,7 @@ export function secret(example: string): z.ZodType<string, string> {
   return z.string({ error: `{key} must be text in quotes, for example ${example}` })
     .regex(/^[\x21-\x7e]+$/, { error: "{key} must be 1 to 4096 visible ASCII characters without spaces" })
     .max(4_096, { error: "{key} is longer than 4096 characters" })
-    .meta({ examples: [example.replaceAll('"', "")] });
+    .meta({ example: example.replaceAll('"', "") });
 }
 
 /** Path of a Unix socket. */

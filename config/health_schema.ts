@@ -29,14 +29,17 @@ const timing = {
   initialState: choice("initialState", ["up", "down"]).default("up")
     .describe("State before the first result."),
   port: integer(1, 65_535).optional().describe("Port to check instead of the destination's own.")
-    .meta({ defaultText: "the destination's port" }),
+    .meta({ defaultText: "the destination's port", example: 8081 }),
 };
 
 /** A status code or a range of them; both ends inclusive. */
 const statusRange = z.string({
   error: ({ input }) => `{key} must be a code or a range, not ${shown(input)}; write 200 or 200-399`,
 })
-  .transform(reading(parseRange)).meta({ pattern: "^[1-5]\\d\\d(-[1-5]\\d\\d)?$", examples: ["200-399"] });
+  .transform(reading(parseRange)).meta({
+    pattern: "^[1-5]\\d\\d(-[1-5]\\d\\d)?$",
+    unit: "status code or range",
+  });
 const statusCode = integer(100, 599).transform((code) => ({ from: code, to: code }));
 const statusItem = either("a status code or a range; write 200 or 200-399", [statusCode, statusRange]);
 
@@ -55,12 +58,16 @@ const http = {
       `{key} must be a mapping of header names to text, not ${
         shown(input)
       }; write for example {X-Check: lvsd}`,
-  }).transform(reading(checkHeaderNames)).prefault({}).describe("More request headers."),
+  }).transform(reading(checkHeaderNames)).prefault({}).describe("More request headers.").meta({
+    example: { "X-Check": "lvsd" },
+  }),
   status: either("a list of status codes and ranges; write [200-399]", [
     list(statusItem, "[200-399]").min(1, { error: "{key} is empty: no answer could ever be right" }),
     statusItem.transform((range) => [range]),
-  ]).prefault(["200-399"]).describe("Status codes that mean up."),
-  body: pattern("ok").optional().describe("Regular expression that the body must match."),
+  ]).prefault(["200-399"]).describe("Status codes that mean up.")
+    .meta({ unit: "list of codes and ranges" }),
+  body: pattern("ok").optional()
+    .describe("Regular expression that the body must match.").meta({ defaultText: "any body" }),
 };
 
 const tls = {
@@ -76,7 +83,7 @@ const udp = {
   send: either("text or {hex: ...}", [
     textBytes("ping"),
     section({ hex }).transform((it) => it.hex),
-  ]).prefault("").describe("Datagram to send: text, or `{hex: 0a 1b}`."),
+  ]).prefault("").describe("Datagram to send: text, or `{hex: 0a 1b}`.").meta({ example: "ping" }),
   expect: either("text, {hex: ...} or {regex: ...}", [
     textBytes("pong"),
     section({
@@ -85,19 +92,19 @@ const udp = {
     }).transform(reading(oneOfHexAndRegex)),
   ]).optional()
     .describe("What the answer must contain: text, `{hex: 0a 1b}` or `{regex: ^pong}`.")
-    .meta({ defaultText: "no answer is needed; only \u201cport closed\u201d is a failure" }),
+    .meta({ defaultText: "no answer is needed", example: "pong" }),
 };
 
 const exec = {
   command: list(text("/usr/bin/true"), "[program, argument]; there is no shell")
     .min(1, { error: "{key} is empty; write [program, argument]" })
     .describe("Program and arguments, run without a shell. Exit code 0 means up.")
-    .meta({ examples: [["/usr/local/bin/check-db", "--quick"]] }),
+    .meta({ example: ["/usr/local/bin/check-db", "--quick"] }),
   environment: z.record(z.string(), text("value"), {
     error: ({ input }) => `{key} must be a mapping of names to text, not ${shown(input)}`,
   }).default({}).describe(
     "More environment variables; LVSD_ADDRESS and LVSD_PORT are always set.",
-  ),
+  ).meta({ example: { PGUSER: "check" } }),
 };
 
 /** Keys of each type besides the timing, for the advice that a misplaced key gets. */

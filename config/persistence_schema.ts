@@ -22,7 +22,7 @@ const timeout = duration({ least: "1s", most: "31d", wholeSeconds: true });
 
 const dottedMask = z.string({
   error: ({ input }) => `{key} must be a mask or a number of bits, not ${shown(input)}`,
-}).transform(reading(parseMask)).meta({ examples: ["255.255.255.0"], unit: "netmask" });
+}).transform(reading(parseMask)).meta({ example: "255.255.255.0", unit: "netmask" });
 
 const bits = integer(0, 128).transform((prefixLength): Netmask => ({ prefixLength, dotted: false }));
 

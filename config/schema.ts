@@ -21,8 +21,9 @@ const admin = section({
   socket: either("a path, or off", [word("off"), socketPath()]).optional()
     .describe("Path of the control socket, or `off`.")
     .meta({
+      example: "/run/lvsd/control.sock",
       defaultText:
-        "`$LVSD_SOCKET`, else `/run/lvsd/control.sock` for root, else `$XDG_RUNTIME_DIR/lvsd/control.sock`",
+        "`$LVSD_SOCKET`, else `/run/lvsd/control.sock` for root, else `$XDG_RUNTIME_DIR/lvsd/control.sock`, else in the temp directory",
     }),
 });
 
@@ -99,25 +100,29 @@ export function configJsonSchema(): Record<string, unknown> {
   return schema;
 }
 
-/** The same without `${NAME}`, with the words that the reference is made from (`unit`, `defaultText`). */
+/** The same without `${NAME}`, with the words that the reference is made from (`unit`, `defaultText`, `example`). */
 export function referenceJsonSchema(): Record<string, unknown> {
   return z.toJSONSchema(configSection, { io: "input", unrepresentable: "any" }) as Record<string, unknown>;
 }
+
+/** What the schema says for the reference only. */
+const REFERENCE_KEYS: readonly string[] = ["example", "unit", "defaultText"];
 
 function plainJsonSchema(): Record<string, unknown> {
   return z.toJSONSchema(configSection, {
     io: "input",
     unrepresentable: "any",
     override: ({ jsonSchema }) => {
-      delete jsonSchema["unit"];
-      delete jsonSchema["defaultText"];
+      if (jsonSchema["example"] !== undefined) jsonSchema.examples = [jsonSchema["example"]];
+      for (const key of REFERENCE_KEYS) delete jsonSchema[key];
       const isClosed = NOT_TEXT.includes(jsonSchema.type) || jsonSchema.enum !== undefined ||
         (jsonSchema.type === "string" && jsonSchema.pattern !== undefined);
       if (!isClosed) return;
-      const { description, default: byDefault, ...kind } = jsonSchema;
+      const { description, default: byDefault, examples, ...kind } = jsonSchema;
       for (const key of Object.keys(jsonSchema)) delete jsonSchema[key];
       if (description !== undefined) jsonSchema.description = description;
       if (byDefault !== undefined) jsonSchema.default = byDefault;
+      if (examples !== undefined) jsonSchema.examples = examples;
       jsonSchema.anyOf = [kind, { $ref: `#/$defs/${ENVIRONMENT_DEFINITION}` }];
     },
   }) as Record<string, unknown>;

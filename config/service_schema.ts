@@ -33,13 +33,16 @@ const health = {
     "When every destination is down and there is no `sorryServer`: refuse connections, or use all as if they were up.",
   ),
   sorryServer: serverAddress("127.0.0.1:3009").optional()
-    .describe("Serves while every destination is down; never checked."),
+    .describe("Serves while every destination is down; never checked.").meta({ defaultText: "none" }),
   healthCheck: healthCheck.optional()
     .describe("Check of the destinations that have none of their own.")
-    .meta({ defaultText: "`{type: tcp}` for TCP, `off` for UDP" }),
+    .meta({
+      defaultText: "`{type: tcp}` for TCP, `off` for UDP",
+      example: { type: "http", path: "/health" },
+    }),
   passive: either("off or a mapping such as {failures: 3}", [word("off"), passive]).prefault({}).describe(
     "Live traffic as a witness: failed connects count. `off` switches it off.",
-  ),
+  ).meta({ example: { failures: 5 } }),
 };
 
 const connections = {
@@ -53,10 +56,10 @@ const connections = {
     .describe("PROXY header written to the real server, which must expect it. TCP only."),
   acceptProxyFrom: list(prefix(), "[10.0.0.0/8]").prefault([])
     .describe("Clients that must send a PROXY header, and whose header is believed. TCP only.")
-    .meta({ examples: [["10.0.0.0/8", "fd00::/8"]] }),
+    .meta({ example: ["10.0.0.0/8", "fd00::/8"] }),
   maxConnections: integer(1, LIMITS.connectionEntries).optional()
     .describe("Connections at once; more wait in the kernel's backlog. TCP only.")
-    .meta({ defaultText: "no limit" }),
+    .meta({ defaultText: "no limit", example: 1_000 }),
   maxSessions: integer(1, LIMITS.udpSessionsPerService).default(LIMITS.udpSessionsPerService)
     .describe("Sessions at once; the least recently used one gives way. UDP only."),
 };
@@ -72,18 +75,19 @@ export const serviceSection = section({
   scheduler: choice("scheduler", SCHEDULER_NAMES).default("wlc")
     .describe("How a destination is chosen for a new connection."),
   flags: list(choice("flag", Object.keys(SCHEDULER_FLAGS)), "[sh-fallback]").prefault([])
-    .describe("Scheduler flags, `-b` of ipvsadm. For the scheduler sh only."),
+    .describe("Scheduler flags, `-b` of ipvsadm. For the scheduler sh only.")
+    .meta({ example: ["sh-fallback"] }),
   mode: choice("mode", FORWARDING_METHOD_NAMES).default("nat")
     .describe("Forwarding method. dr and tun allow no port mapping."),
   persistence: persistence.optional().describe(
     "A client's connections go to one destination: `5m`, or `{timeout: 5m, netmask: 24}`.",
-  ).meta({ defaultText: "off" }),
+  ).meta({ defaultText: "off", example: "5m" }),
   onePacket: flag().default(false).describe("Schedule every datagram by itself. UDP only."),
   ...connections,
   ...health,
   destinations: mayBeEmpty(list(destination, "[127.0.0.1:3001]").prefault([]))
     .describe("The real servers, in order of addition: `127.0.0.1:3001`, `127.0.0.1:3001@3` or a mapping.")
-    .meta({ examples: [["127.0.0.1:3001", "127.0.0.1:3002@3"]] }),
+    .meta({ example: ["127.0.0.1:3001", "127.0.0.1:3002@3"] }),
 }, {
   port: 'a service has no "port"; write it behind the address: listen: 127.0.0.1:8080',
   weight: 'a service has no "weight"; it belongs to a destination',
