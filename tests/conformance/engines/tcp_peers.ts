@@ -1,4 +1,5 @@
 /** Clients and real servers that can do all that a TCP peer can do, resets included. */
+import { Buffer } from "node:buffer";
 import { connect, createServer, type Server, type Socket } from "node:net";
 
 /** How a peer's incoming stream ended. */
@@ -10,12 +11,15 @@ export class Peer {
   /** How the other side ended its stream: whichever came first. */
   readonly ended: Promise<StreamEnd>;
   readonly closed: Promise<void>;
+  /** A client's own address and port, as an engine writes them. */
+  name = "";
   receivedBytes = 0;
   #text = "";
   #waiters: { length: number; resolve: () => void }[] = [];
 
   constructor(socket: Socket) {
     this.socket = socket;
+    socket.once("connect", () => this.name = nameOf(socket));
     const { promise, resolve } = Promise.withResolvers<StreamEnd>();
     this.ended = promise;
     this.closed = new Promise((done) => socket.on("close", () => done()));
@@ -26,17 +30,13 @@ export class Peer {
 
   #receive(chunk: Uint8Array): void {
     this.receivedBytes += chunk.length;
-    if (this.#text.length < 65_536) this.#text += new TextDecoder("latin1").decode(chunk);
+    if (this.#text.length < 65_536) this.#text += latin1(chunk);
     for (const it of this.#waiters) if (this.receivedBytes >= it.length) it.resolve();
   }
 
   /** The first bytes received, each as a character. */
   get text(): string {
     return this.#text;
-  }
-
-  get localText(): string {
-    return `${this.socket.localAddress}:${this.socket.localPort}`;
   }
 
   /** Resolves when this many bytes have come, counted from the beginning. */
@@ -138,13 +138,21 @@ export class PeerServer {
   }
 }
 
-/** A connected client. */
+/** A connected client; it may have been reset already. */
 export function connectPeer(hostname: string, port: number): Promise<Peer> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host: hostname, port, allowHalfOpen: true, noDelay: true }, () => {
-      socket.off("error", reject);
-      resolve(new Peer(socket));
-    });
-    socket.once("error", reject);
+  const socket = connect({ host: hostname, port, allowHalfOpen: true, noDelay: true });
+  const peer = new Peer(socket);
+  return new Promise((resolve) => {
+    socket.once("connect", () => resolve(peer));
+    socket.once("close", () => resolve(peer));
   });
+}
+
+/** Bytes as characters of the same numbers. `TextDecoder` has no such encoding: its latin1 is windows-1252. */
+export function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
+}
+
+function nameOf({ localAddress = "", localPort }: Socket): string {
+  return localAddress.includes(":") ? `[${localAddress}]:${localPort}` : `${localAddress}:${localPort}`;
 }

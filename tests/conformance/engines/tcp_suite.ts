@@ -2,6 +2,8 @@
 import type { TcpFamilyMember } from "./tcp_setting.ts";
 import { crossedTests } from "./tcp_suite_crossed.ts";
 import { endTests } from "./tcp_suite_ends.ts";
+import { failureTests } from "./tcp_suite_failures.ts";
+import { proxyTests } from "./tcp_suite_proxy.ts";
 import { relayTests } from "./tcp_suite_relay.ts";
 
 /** Defines the tests of one engine. */
@@ -9,4 +11,6 @@ export function tcpEngineSuite(member: TcpFamilyMember): void {
   relayTests(member);
   crossedTests(member);
   endTests(member);
+  failureTests(member);
+  proxyTests(member);
 }

@@ -17,6 +17,7 @@ export class DirectorTraffic implements TestTraffic {
       store: Store.create({ capacities: { services: 4, destinations: 16 } }),
       random: new SeededRandom(1),
       findScheduler,
+      connectionEntries: 4_096,
       onExpire: expired,
     });
     const key = { protocol: PROTOCOL.udp, address: IpAddress.parse("192.0.2.1"), port: 53 };
