@@ -79,9 +79,15 @@ export function choice<Name extends string>(what: string, names: readonly Name[]
   });
 }
 
+const LONGEST_TIMER = formatDuration(LIMITS.timerMs);
+
 /** Time spans; `wholeSeconds` where LVS itself counts in seconds. Output: milliseconds. */
 export function duration(
-  { least, most = "24d", wholeSeconds = false }: { least: string; most?: string; wholeSeconds?: boolean },
+  { least, most = LONGEST_TIMER, wholeSeconds = false }: {
+    least: string;
+    most?: string;
+    wholeSeconds?: boolean;
+  },
 ): z.ZodType<number, string> {
   const [leastMs, mostMs] = [parseDuration(least), parseDuration(most)];
   const wrongType = ({ input }: { input?: unknown }) =>

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Endpoint, EndpointText } from "../net/endpoint.ts";
+import type { ForwardingMethodName } from "../modes/rules.ts";
 import type { Prefix } from "../net/prefix.ts";
 
 export interface Config {
@@ -48,7 +49,7 @@ export interface DrainConfig {
   readonly spreadMs: number;
 }
 
-export type ForwardingMethodName = "nat" | "dr" | "tun";
+export type { ForwardingMethodName };
 
 export interface ServiceConfig {
   readonly name: string;

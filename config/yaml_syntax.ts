@@ -29,6 +29,10 @@ export function parseYaml(text: string): ParsedYaml {
   }
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
   const mistakes: SyntaxMistake[] = [];
+  // In YAML 1.1 `off` is a boolean and 12:30 a number.
+  if (document.directives.yaml.version !== "1.2") {
+    mistakes.push({ offset: 0, message: "a config file is YAML 1.2; take the %YAML line out" });
+  }
   let lastLine = 0;
   for (const error of [...document.errors, ...document.warnings]) {
     const { line } = lines.linePos(error.pos[0]);
