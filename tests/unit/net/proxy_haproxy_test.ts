@@ -120,14 +120,3 @@ async function readHeader(
     };
   }
 }
-
-/** The look whether HAProxy is ready may be gone before it is accepted; then it is not what the test waits for. */
-async function acceptFrom(listener: Deno.Listener): Promise<Deno.Conn> {
-  for (;;) {
-    try {
-      return await listener.accept();
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotConnected)) throw error;
-    }
-  }
-}
