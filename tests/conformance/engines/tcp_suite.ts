@@ -3,6 +3,7 @@ import type { TcpFamilyMember } from "./tcp_setting.ts";
 import { crossedTests } from "./tcp_suite_crossed.ts";
 import { endTests } from "./tcp_suite_ends.ts";
 import { failureTests } from "./tcp_suite_failures.ts";
+import { lifeTests } from "./tcp_suite_life.ts";
 import { proxyTests } from "./tcp_suite_proxy.ts";
 import { relayTests } from "./tcp_suite_relay.ts";
 
@@ -12,5 +13,6 @@ export function tcpEngineSuite(member: TcpFamilyMember): void {
   crossedTests(member);
   endTests(member);
   failureTests(member);
+  lifeTests(member);
   proxyTests(member);
 }

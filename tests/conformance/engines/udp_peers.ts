@@ -84,8 +84,12 @@ export class UdpPeer implements AsyncDisposable {
   }
 }
 
+/** Datagrams that a server remembers; a flood must not look like a leak of the engine's. */
+const SEEN_MOST = 1_000;
+
 /** A real server that sends back what it got, behind its name when it has one. */
 export class EchoServer implements AsyncDisposable {
+  /** The first datagrams that came. */
   readonly seen: Received[] = [];
   readonly #peer: UdpPeer;
   readonly #answer = new Uint8Array(65_536);
@@ -105,7 +109,7 @@ export class EchoServer implements AsyncDisposable {
   }
 
   async #echo(received: Received): Promise<void> {
-    this.seen.push(received);
+    if (this.seen.length < SEEN_MOST) this.seen.push(received);
     this.#answer.set(received.bytes, this.#nameBytes);
     const length = this.#nameBytes + received.bytes.length;
     await this.#peer.send(this.#answer.subarray(0, length), received.from);
