@@ -164,7 +164,14 @@ export class TcpConnection implements HalfOwner {
 
   #decide(): void {
     const { traffic, clock, flow } = this;
-    const verdict = traffic.segment(flow, DIRECTION.input, TCP_FLAG.syn, 0, clock.nowMs());
+    const nowMs = clock.nowMs();
+    let verdict = traffic.segment(flow, DIRECTION.input, TCP_FLAG.syn, 0, nowMs);
+    if (verdict.reason === DROP_REASON.destinationDeleted) {
+      // The entry of an earlier connection from this client port, whose destination left: its FINs were dropped as the
+      // kernel drops them, so it never reached TIME_WAIT. That connection is over, or this one could not be here.
+      traffic.forget(flow, nowMs);
+      verdict = traffic.segment(flow, DIRECTION.input, TCP_FLAG.syn, 0, nowMs);
+    }
     if (verdict.action !== ACTION.forward) {
       this.end(verdict.reason === DROP_REASON.tableFull ? "table-full" : "no-destination");
       return;
