@@ -88,7 +88,7 @@ export class UdpBinding implements OpenBinding {
   async close(): Promise<void> {
     this.#relay.refusesNew = true;
     this.#closeWhenIdle();
-    if (!this.#isListening) await this.#loop;
+    if (!this.#isListening) await this.#closed();
   }
 
   /** The destination left for good: its sessions end, cut or not, and their clients' next datagrams are scheduled anew. */
@@ -117,6 +117,11 @@ export class UdpBinding implements OpenBinding {
     this.#relay.refusesNew = true;
     this.#relay.sessions.endAll("drained");
     this.#closeWhenIdle();
+    await this.#closed();
+  }
+
+  /** A reply on its way keeps the socket, and so the port, a little longer. */
+  async #closed(): Promise<void> {
     await Promise.all([this.#loop, this.#relay.sessions.settled()]);
   }
 

@@ -133,6 +133,19 @@ export function closedPort(): number {
   return port;
 }
 
+/** A free port of 127.0.0.1 below those of outgoing sockets, so that no test's socket is given it once it is let go. */
+export function quietPort(): number {
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    try {
+      Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port }).close();
+      return port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
+}
+
 /** `length` bytes that differ from those of another seed. */
 export function bytesOf(length: number, seed = 0): Uint8Array<ArrayBuffer> {
   return Uint8Array.from({ length }, (_, i) => (i * 31 + (i >> 8) * 7 + seed * 101) & 255);
