@@ -23,7 +23,7 @@ export const LIMITS = {
   /** Bytes one direction of a TCP connection may hold while the peer is slow, before lvsd stops reading. */
   relayBufferBytes: 65_536,
   /** First read of a quiet socket: fits most requests and answers, and 10,000 idle connections hold 40 MiB of them. */
-  relaySmallReadBytes: 4_096,
+  relaySmallReadBytes: 2_048,
   /** Free buffers of relayBufferBytes kept for the next connection that reads much: 4 MiB. */
   relaySpareBuffers: 64,
   /** Live UDP sessions of one service: each holds one descriptor. The least recently used one goes first. */

@@ -79,7 +79,11 @@ export class TcpBinding implements OpenBinding, TcpHost {
    */
   static async open(engine: TcpEngine, binding: Binding): Promise<TcpBinding> {
     let accept: (client: Socket) => void = (client) => client.destroy();
-    const listener = await TcpListener.open(binding, engine.descriptors.backlog, (client) => accept(client));
+    const listener = await TcpListener.open(binding, {
+      backlog: engine.descriptors.backlog,
+      pool: engine.pool,
+      onConnection: (client) => accept(client),
+    });
     const opened = new TcpBinding(engine, binding, listener);
     accept = (client) => opened.#accept(client);
     return opened;

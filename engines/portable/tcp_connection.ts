@@ -12,10 +12,12 @@ import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
 import { DIRECTION, type Direction, type Flow, TCP_FLAG } from "../../net/flow.ts";
 import { ProxyDecoder } from "../../net/proxy_decoder.ts";
 import type { BindingOptions, EndReason, EngineEvents } from "../engine.ts";
+import { AcceptedSocket } from "./accepted_socket.ts";
 import { errorCode } from "./bind_error.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { acceptedFlow, applyProxyHeader, proxyHeaderFor } from "./proxied_addresses.ts";
-import { type BufferPool, ReadBuffer } from "./read_buffers.ts";
+import type { BufferPool } from "./read_buffers.ts";
+import { type ReadSink, SocketReader } from "./socket_reader.ts";
 import { connectFailure, isReset, ownShortage } from "./tcp_failures.ts";
 import { type HalfOwner, TcpHalf } from "./tcp_half.ts";
 
@@ -43,7 +45,7 @@ export interface TcpHost {
 }
 
 /** An accepted client connection and, once there is one, the connection to its real server. */
-export class TcpConnection implements HalfOwner {
+export class TcpConnection implements HalfOwner, ReadSink {
   readonly flow: Flow;
   readonly startMs: number;
   deadlineMs = Infinity;
@@ -77,7 +79,10 @@ export class TcpConnection implements HalfOwner {
     this.#openSockets = 1;
     host.socketOpened();
     client.on("error", (error) => this.#broken(error, "client-reset", DIRECTION.input));
-    client.on("close", () => this.#socketClosed());
+    client.on("close", () => {
+      if (client instanceof AcceptedSocket) client.reader.close();
+      this.#socketClosed();
+    });
   }
 
   get traffic(): TrafficEntrance {
@@ -122,7 +127,8 @@ export class TcpConnection implements HalfOwner {
   start(): void {
     const client = this.#client;
     this.#input.setSource(client);
-    client.on("data", (chunk: Uint8Array) => this.#fromClient(chunk));
+    if (client instanceof AcceptedSocket) client.reader.attach(this);
+    else client.on("data", (chunk: Uint8Array) => this.receive(chunk) || client.pause());
     client.on("end", () => this.#clientEnded());
     if (client.isPaused()) client.resume();
     if (this.#decoder === undefined) this.#decide();
@@ -140,21 +146,26 @@ export class TcpConnection implements HalfOwner {
     else this.end("proxy-header");
   }
 
-  #fromClient(chunk: Uint8Array): void {
-    if (this.#isOver) return;
-    if (this.#decoder !== undefined) this.#readHeader(this.#decoder, chunk);
-    else if (!this.#input.receive(chunk)) this.#client.pause();
+  /** Takes what the client sent. */
+  receive(chunk: Uint8Array): boolean {
+    if (this.#isOver) return false;
+    if (this.#decoder === undefined) return this.#input.receive(chunk);
+    return this.#readHeader(this.#decoder, chunk);
   }
 
-  #readHeader(decoder: ProxyDecoder, chunk: Uint8Array): void {
+  get isHolding(): boolean {
+    return this.#input.isHolding;
+  }
+
+  #readHeader(decoder: ProxyDecoder, chunk: Uint8Array): boolean {
     const progress = decoder.push(chunk);
     if (progress.state === "broken") this.end("proxy-header");
-    if (progress.state !== "header") return;
+    if (progress.state !== "header") return !this.#isOver;
     this.#decoder = undefined;
     this.#host.waits.delete(this);
     applyProxyHeader(this.flow, progress.header);
     this.#decide();
-    if (progress.rest.length > 0) this.#fromClient(progress.rest);
+    return progress.rest.length === 0 || this.receive(progress.rest);
   }
 
   #clientEnded(): void {
@@ -193,22 +204,16 @@ export class TcpConnection implements HalfOwner {
     this.#isConnecting = true;
     this.#openSockets++;
     this.#host.socketOpened();
-    const buffer = new ReadBuffer(this.#host.pool);
-    const onread = {
-      buffer: buffer.next,
-      callback: (length: number, bytes: Uint8Array) => {
-        const readOn = this.#output.receive(bytes.subarray(0, length));
-        buffer.advance(length, this.#output.isHolding);
-        return readOn;
-      },
-    };
+    const reader = new SocketReader(this.#host.pool);
+    reader.attach(this.#output);
+    const { onread } = reader;
     const server = connect({ host, port, family, allowHalfOpen: true, noDelay: true, onread });
     this.#server = server;
     server.on("connect", () => this.#connected(server));
     server.on("end", () => this.#output.sourceEnded());
     server.on("error", (error) => this.#serverFailed(server, error));
     server.on("close", () => {
-      buffer.close(this.#output.isHolding);
+      reader.close();
       this.#socketClosed();
     });
     this.#waitAtMost(this.#options.connectTimeoutMs);

@@ -8,6 +8,7 @@ import type { Clock } from "../../clock.ts";
 import type { TrafficEntrance } from "../../director/verdict.ts";
 import { LIMITS } from "../../limits.ts";
 import { type Direction, type Flow, TCP_FLAG } from "../../net/flow.ts";
+import type { ReadSink } from "./socket_reader.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -19,7 +20,7 @@ export interface HalfOwner {
 }
 
 /** At most one chunk waits for a slow target: then the source is not read on. */
-export class TcpHalf {
+export class TcpHalf implements ReadSink {
   /** Payload bytes passed on. */
   bytes = 0;
   /** Time of the last of them. */
@@ -49,9 +50,9 @@ export class TcpHalf {
     };
   }
 
-  /** Whether chunks wait here, or in a write to the target. */
+  /** Whether a write to the target still needs the memory of its chunk. */
   get isHolding(): boolean {
-    return this.#isBlocked;
+    return this.#isBlocked && this.#target !== undefined;
   }
 
   /** Whether the end of the stream was passed on. */
@@ -77,7 +78,7 @@ export class TcpHalf {
    */
   receive(chunk: Uint8Array): boolean {
     if (this.#isBlocked) {
-      this.#ahead.push(chunk);
+      this.#ahead.push(this.#target === undefined ? chunk.slice() : chunk);
       this.#aheadBytes += chunk.length;
     } else {
       this.#pass(chunk);
