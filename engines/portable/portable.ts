@@ -9,6 +9,7 @@ import { LIMITS } from "../../limits.ts";
 import { IpAddress } from "../../net/address.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
 import type { Binding, EndReason, Engine, EngineEvents, OpenBinding } from "../engine.ts";
+import { DescriptorWatch } from "./descriptor_watch.ts";
 import { countDescriptors, type DescriptorCount, Descriptors } from "./descriptors.ts";
 import { BufferPool } from "./read_buffers.ts";
 import { TcpBinding, type TcpEngine } from "./tcp_binding.ts";
@@ -34,11 +35,13 @@ export class PortableEngine implements Engine {
   readonly #entries = new Map<number, TcpConnection>();
   readonly #shared: TcpEngine;
   readonly #udpDescriptors: UdpDescriptors;
+  readonly #watch: DescriptorWatch;
   readonly #addresses = new Map<string, IpAddress>();
 
   /** @param count what is known of the process's file descriptors */
   constructor(options: PortableEngineOptions, count: DescriptorCount = countDescriptors()) {
     this.#options = options;
+    this.#watch = new DescriptorWatch(options.clock, () => this.#outOfDescriptors());
     const descriptors = new Descriptors(count);
     this.#udpDescriptors = new UdpDescriptors(descriptors);
     this.#shared = {
@@ -46,10 +49,13 @@ export class PortableEngine implements Engine {
       entries: this.#entries,
       pool: new BufferPool(),
       descriptors,
-      outOfDescriptors: () => {
-        for (const it of this.#tcp) it.reopenLater();
-      },
+      outOfDescriptors: () => this.#outOfDescriptors(),
+      lookForDescriptors: () => this.#watch.look(),
     };
+  }
+
+  #outOfDescriptors(): void {
+    for (const it of this.#tcp) it.outOfDescriptors();
   }
 
   async open(binding: Binding): Promise<OpenBinding> {
@@ -63,6 +69,7 @@ export class PortableEngine implements Engine {
     for (const it of this.#tcp) if (it.isOver) this.#tcp.delete(it);
     const opened = await TcpBinding.open(this.#shared, binding);
     this.#tcp.add(opened);
+    this.#watch.start();
     return opened;
   }
 
@@ -111,6 +118,7 @@ export class PortableEngine implements Engine {
   }
 
   async stop(): Promise<void> {
+    this.#watch.stop();
     await Promise.all(this.#bindings().map((it) => it.stop()));
     this.#tcp.clear();
     this.#udp.clear();

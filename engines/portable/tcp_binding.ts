@@ -12,12 +12,13 @@
  * @module
  */
 import type { Socket } from "node:net";
-import type { Clock, Timer } from "../../clock.ts";
+import type { Clock } from "../../clock.ts";
 import type { TrafficEntrance } from "../../director/verdict.ts";
 import { LIMITS } from "../../limits.ts";
 import { IpAddress } from "../../net/address.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
 import type { Binding, BindingOptions, EndReason, EngineEvents, OpenBinding } from "../engine.ts";
+import { AcceptRecovery } from "./accept_recovery.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Descriptors } from "./descriptors.ts";
 import type { BufferPool } from "./read_buffers.ts";
@@ -37,6 +38,8 @@ export interface TcpEngine {
   isOwnListener(host: string, port: number): boolean;
   /** No descriptor is left: every listener may have stopped accepting. */
   outOfDescriptors(): void;
+  /** Finds out whether that is so. */
+  lookForDescriptors(): void;
 }
 
 /** A client and a server socket. */
@@ -69,8 +72,7 @@ export class TcpBinding implements OpenBinding, TcpHost {
   #openSockets = 0;
   #allClosed: (() => void) | undefined;
   #troubleAtMs = -Infinity;
-  #shortAtMs = -Infinity;
-  #recovery: Timer | undefined;
+  readonly #recovery: AcceptRecovery;
 
   /**
    * Starts to listen.
@@ -104,6 +106,7 @@ export class TcpBinding implements OpenBinding, TcpHost {
     this.waits = new Deadlines(engine.clock, (connection) => connection.deadlineMissed());
     this.#connections = new TcpConnections(engine.clock);
     this.#connections.update(binding.options);
+    this.#recovery = new AcceptRecovery(engine.clock, () => listener.reopen());
   }
 
   /** Live connections. */
@@ -125,7 +128,7 @@ export class TcpBinding implements OpenBinding, TcpHost {
   /** Stops listening; connections go on. */
   close(): Promise<void> {
     this.#isClosed = true;
-    this.#recovery?.cancel();
+    this.#recovery.cancel();
     this.#listener.close();
     return Promise.resolve();
   }
@@ -159,9 +162,10 @@ export class TcpBinding implements OpenBinding, TcpHost {
       // Reset before it was accepted: the kernel no longer knows who it was.
       this.#refuse(client, "client-reset");
     } else if (!this.#engine.descriptors.hasRoomFor(SOCKETS_PER_CONNECTION)) {
+      // Before this one gives its descriptor back: was there one to be had?
+      this.#engine.lookForDescriptors();
       this.#refuse(client, "no-room");
       this.#trouble("no file descriptor to spare; new connections are refused: raise the limit (ulimit -n)");
-      this.#engine.outOfDescriptors();
     } else {
       const connection = new TcpConnection(this, this.#options, client, peer, local);
       if (!this.#connections.admit(connection)) connection.end("no-room");
@@ -189,32 +193,11 @@ export class TcpBinding implements OpenBinding, TcpHost {
     this.events.trouble(this.service, message);
   }
 
-  /**
-   * The listener may have stopped accepting for good (`descriptors.ts`): it is opened anew once the shortage has been over
-   * for a while.
-   */
-  reopenLater(): void {
-    this.#shortAtMs = this.clock.nowMs();
+  /** The process has no descriptor left. */
+  outOfDescriptors(): void {
     if (this.#isClosed) return;
-    this.#recovery ??= this.clock.after(LIMITS.acceptBackOffMs, () => this.#reopen());
-  }
-
-  async #reopen(): Promise<void> {
-    this.#recovery = undefined;
-    const quietMs = this.clock.nowMs() - this.#shortAtMs;
-    const isOver = quietMs >= LIMITS.acceptBackOffMs &&
-      this.#engine.descriptors.hasRoomFor(SOCKETS_PER_CONNECTION);
-    try {
-      if (isOver) await this.#listener.reopen();
-      else this.#waitOn();
-    } catch {
-      this.#waitOn();
-    }
-  }
-
-  #waitOn(): void {
-    if (this.#isClosed) return;
-    this.#recovery ??= this.clock.after(LIMITS.acceptBackOffMs, () => this.#reopen());
+    this.#trouble("no file descriptor is left; accept may have failed: raise the limit (ulimit -n)");
+    this.#recovery.shortageSeen();
   }
 
   ended(connection: TcpConnection, reason: EndReason): void {

@@ -100,6 +100,8 @@ export class PeerServer {
   readonly #takers: ((peer: Peer) => void)[] = [];
   readonly #all = new Set<Peer>();
   acceptedCount = 0;
+  /** What every client is sent at once. */
+  greeting = "";
 
   static listen(hostname = "127.0.0.1", port = 0): Promise<PeerServer> {
     const server = createServer({ allowHalfOpen: true, noDelay: true });
@@ -120,6 +122,7 @@ export class PeerServer {
   #accept(peer: Peer): void {
     this.acceptedCount++;
     this.#all.add(peer);
+    if (this.greeting !== "") peer.send(this.greeting);
     const taker = this.#takers.shift();
     if (taker === undefined) this.#waiting.push(peer);
     else taker(peer);

@@ -4,6 +4,7 @@ import { crossedTests } from "./tcp_suite_crossed.ts";
 import { endTests } from "./tcp_suite_ends.ts";
 import { failureTests } from "./tcp_suite_failures.ts";
 import { lifeTests } from "./tcp_suite_life.ts";
+import { limitTests } from "./tcp_suite_limits.ts";
 import { proxyTests } from "./tcp_suite_proxy.ts";
 import { relayTests } from "./tcp_suite_relay.ts";
 
@@ -15,4 +16,5 @@ export function tcpEngineSuite(member: TcpFamilyMember): void {
   failureTests(member);
   lifeTests(member);
   proxyTests(member);
+  limitTests(member);
 }

@@ -183,6 +183,7 @@ export function failureTests(member: TcpFamilyMember): void {
     // An eighth of the time-out is how late it may be noticed.
     clock.advance(9_000);
     assert.equal(await busy.client.ended, "reset");
+    await setting.engine.stop();
     assert.equal(clock.pendingTimers, 0);
   });
 }

@@ -1,0 +1,153 @@
+/** Bounded memory and bounded descriptors, each measured in a process of its own. */
+import assert from "node:assert/strict";
+import { peerTest } from "../../peers/required_peers.ts";
+import { EngineProcess } from "./tcp_own_process.ts";
+import { connectPeer, type Peer, PeerServer } from "./tcp_peers.ts";
+import { IS_PROOF, type TcpFamilyMember, testOf } from "./tcp_setting.ts";
+
+const MIB = 1_048_576;
+const SLOW_BYTES = IS_PROOF ? 1_024 * MIB : 192 * MIB;
+const GROWTH_BYTES = 8 * MIB;
+
+const listen = "127.0.0.1:0";
+
+/** Sends as fast as it is let. */
+async function flood(conn: Deno.TcpConn, bytes: number): Promise<void> {
+  const chunk = new Uint8Array(65_536);
+  for (let sent = 0; sent < bytes;) sent += await conn.write(chunk.subarray(0, bytes - sent));
+  await conn.closeWrite();
+}
+
+/** Reads to the end, now and then not at all for a while. */
+async function readSlowly(conn: Deno.TcpConn, pauseEachBytes: number): Promise<number> {
+  const buffer = new Uint8Array(262_144);
+  let bytes = 0;
+  let nextPause = pauseEachBytes;
+  for (;;) {
+    const length = await conn.read(buffer);
+    if (length === null) return bytes;
+    bytes += length;
+    if (bytes < nextPause) continue;
+    nextPause += pauseEachBytes;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+export function limitTests(member: TcpFamilyMember): void {
+  const test = testOf(member);
+
+  for (const way of ["download", "upload"] as const) {
+    test(`${SLOW_BYTES / MIB} MiB to a slow reader (${way}): memory grows less than 8 MiB`, async () => {
+      using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+      const destinations = [{ host: "127.0.0.1", port: listener.addr.port }];
+      await using engine = await EngineProcess.start({ module: member.module, listen, destinations });
+      const transfer = async (bytes: number, pauseEachBytes: number) => {
+        using client = await Deno.connect({ port: engine.port });
+        using served = await listener.accept();
+        const [from, to] = way === "download" ? [served, client] : [client, served];
+        const sending = flood(from, bytes);
+        assert.equal(await readSlowly(to, pauseEachBytes), bytes);
+        await sending;
+        return bytes;
+      };
+      // Fast first: what a running engine holds anyway is not counted.
+      await transfer(64 * MIB, Infinity);
+      const { rssBytes: before } = await engine.report();
+      let most = 0;
+      let isDone = false;
+      const transferring = transfer(SLOW_BYTES, 4 * MIB).finally(() => isDone = true);
+      while (!isDone) {
+        most = Math.max(most, (await engine.report()).rssBytes);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      await transferring;
+      const grown = (most - before) / MIB;
+      assert.ok(most - before < GROWTH_BYTES, `grown by ${grown.toFixed(1)} MiB`);
+    });
+  }
+
+  test("out of descriptors: old connections go on, new ones are refused, and it recovers by itself", async () => {
+    const server = await PeerServer.listen();
+    const destinations = [{ host: "127.0.0.1", port: server.port }];
+    const wish = { module: member.module, listen, destinations };
+    const clients: Peer[] = [];
+    {
+      await using engine = await EngineProcess.start(wish, { descriptors: 96 });
+      for (let i = 0; i < 80; i++) clients.push(await connectPeer("127.0.0.1", engine.port));
+      const { live } = await engine.until(
+        "refusals and live ones make 80",
+        ({ live, dropped }) => live + (dropped["no-room"] ?? 0) === 80,
+      );
+      assert.ok(live > 5 && live < 48, `${live} live`);
+      const { troubles } = await engine.report();
+      assert.match(troubles[0] ?? "", /descriptor/);
+      const served: Peer[] = [];
+      for (let i = 0; i < live; i++) served.push(await server.next());
+      for (const it of clients) if (!it.socket.destroyed) it.send("still there");
+      for (const it of served) await it.received(11);
+      const busyBefore = engine.processorMs();
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      assert.ok(engine.processorMs() - busyBefore < 100, "it does not spin");
+      for (const it of clients) it.reset();
+      await engine.until("all gone", (it) => it.live === 0);
+      await assertServes(engine.port, server);
+    }
+    for (const it of clients) await it.closed;
+    await server.close();
+  });
+
+  test("descriptors used up by others, even for a moment: it accepts again afterwards", async () => {
+    const server = await PeerServer.listen();
+    const destinations = [{ host: "127.0.0.1", port: server.port }];
+    const clients: Peer[] = [];
+    {
+      const wish = { module: member.module, listen, destinations };
+      await using engine = await EngineProcess.start(wish, { descriptors: 96 });
+      const old = await connectPeer("127.0.0.1", engine.port);
+      clients.push(old);
+      const served = await server.next();
+      await engine.report("take");
+      clients.push(await connectPeer("127.0.0.1", engine.port));
+      old.send("still there");
+      await served.received(11);
+      const { troubles } = await engine.until("trouble is told", (it) => it.troubles.length > 0);
+      assert.match(troubles[0] ?? "", /no file descriptor is left/);
+      await engine.report("give");
+      await assertServes(engine.port, server);
+    }
+    for (const it of clients) it.destroy();
+    for (const it of clients) await it.closed;
+    await server.close();
+  });
+
+  peerTest(
+    `tcp ${member.name}: a port below 1024 without permission says what to do`,
+    ["setpriv"],
+    async () => {
+      // Root without this one capability is refused like anybody; others have not got it.
+      const isRoot = Deno.uid() === 0;
+      const wrapper = isRoot ? ["setpriv", "--bounding-set=-net_bind_service"] : [];
+      const wish = { module: member.module, listen: "127.0.0.1:81", destinations: [] };
+      await assert.rejects(
+        EngineProcess.start(wish, { wrapper }),
+        /PERMISSION_DENIED: .*below 1024.*setcap.*from 1024/,
+      );
+    },
+  );
+}
+
+/** New connections work, within the time that a recovery may take. */
+async function assertServes(port: number, server: PeerServer): Promise<void> {
+  server.greeting = "hello";
+  const untilMs = performance.now() + 5_000;
+  for (;;) {
+    const client = await connectPeer("127.0.0.1", port);
+    const late = setTimeout(() => client.destroy(), 500);
+    const isServed = await client.received(5).then(() => true, () => false);
+    clearTimeout(late);
+    client.destroy();
+    await client.closed;
+    if (isServed) return;
+    if (performance.now() > untilMs) throw new Error("no new connection was served in 5 s");
+  }
+}
