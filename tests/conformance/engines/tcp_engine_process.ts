@@ -18,7 +18,6 @@ export interface EngineProcessWish {
 
 export interface EngineReport {
   readonly live: number;
-  readonly rssBytes: number;
   readonly inBytes: number;
   readonly outBytes: number;
   readonly ended: Readonly<Record<string, number>>;
@@ -46,7 +45,6 @@ if (import.meta.main) {
     const { inBytes, outBytes } = setting.director.serviceView(setting.service).statistics;
     const report: EngineReport = {
       live: setting.engine.liveConnections(),
-      rssBytes: Deno.memoryUsage().rss,
       inBytes,
       outBytes,
       ended: countBy(setting.events.endings.map((it) => it.reason)),

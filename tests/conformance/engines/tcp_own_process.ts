@@ -6,7 +6,7 @@ const PROGRAM = new URL("./tcp_engine_process.ts", import.meta.url).pathname;
 const START_MS = 20_000;
 
 export interface ProcessLimits {
-  /** File descriptors (`ulimit -n`); more than the hard limit needs root. */
+  /** File descriptors (`ulimit -n`); fewer than this process may have. */
   readonly descriptors?: number;
   /** Command that runs the rest of its arguments. */
   readonly wrapper?: readonly string[];
@@ -15,34 +15,18 @@ export interface ProcessLimits {
 /** Made by {@linkcode EngineProcess.start}; ends with its block. */
 export class EngineProcess implements AsyncDisposable {
   readonly port: number;
-  readonly #child: Deno.ChildProcess;
-  readonly #lines: LineReader;
-  readonly #input: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #program: ProgramProcess;
 
   static async start(wish: EngineProcessWish, limits: ProcessLimits = {}): Promise<EngineProcess> {
-    const deno = [Deno.execPath(), "run", "--quiet", "--no-check", "-A", PROGRAM, JSON.stringify(wish)];
-    const wrapped = [...limits.wrapper ?? [], ...deno];
-    const limited = limits.descriptors === undefined
-      ? wrapped
-      : ["sh", "-c", `ulimit -n ${limits.descriptors} && exec "$0" "$@"`, ...wrapped];
-    const [command = "", ...args] = limited;
-    const child = new Deno.Command(command, { args, stdin: "piped", stdout: "piped", stderr: "inherit" })
-      .spawn();
-    const lines = new LineReader(child.stdout);
-    const late = setTimeout(() => child.kill("SIGKILL"), START_MS);
-    const first: { port?: number; error?: string } = JSON.parse(await lines.next());
-    clearTimeout(late);
-    if (first.port !== undefined) return new EngineProcess(child, lines, first.port);
-    await child.stdin.close();
-    await lines.rest();
-    await child.status;
+    const program = await ProgramProcess.start(PROGRAM, [JSON.stringify(wish)], limits);
+    const first: { port?: number; error?: string } = JSON.parse(await program.nextLine());
+    if (first.port !== undefined) return new EngineProcess(program, first.port);
+    await program[Symbol.asyncDispose]();
     throw new Error(first.error);
   }
 
-  private constructor(child: Deno.ChildProcess, lines: LineReader, port: number) {
-    this.#child = child;
-    this.#lines = lines;
-    this.#input = child.stdin.getWriter();
+  private constructor(program: ProgramProcess, port: number) {
+    this.#program = program;
     this.port = port;
   }
 
@@ -52,8 +36,7 @@ export class EngineProcess implements AsyncDisposable {
    * @param after `take`: once its process has used up all file descriptors; `give`: once it has let them go
    */
   async report(after: "take" | "give" | "" = ""): Promise<EngineReport> {
-    await this.#input.write(new TextEncoder().encode(`${after}\n`));
-    return JSON.parse(await this.#lines.next());
+    return JSON.parse(await this.#program.ask(after));
   }
 
   /** Asks until the answer is as it should be. */
@@ -69,11 +52,71 @@ export class EngineProcess implements AsyncDisposable {
     }
   }
 
+  /** Memory in use, bytes. Read from outside: to be asked costs memory too. */
+  memoryBytes(): number {
+    const status = Deno.readTextFileSync(`/proc/${this.#program.pid}/status`);
+    return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1_024;
+  }
+
   /** Processor time spent so far, milliseconds. */
   processorMs(): number {
-    const fields = Deno.readTextFileSync(`/proc/${this.#child.pid}/stat`).split(") ")[1]?.split(" ") ?? [];
+    const fields = Deno.readTextFileSync(`/proc/${this.#program.pid}/stat`).split(") ")[1]?.split(" ") ?? [];
     // Fields 14 and 15, in ticks of 10 ms.
     return (Number(fields[11]) + Number(fields[12])) * 10;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#program[Symbol.asyncDispose]();
+  }
+}
+
+/** A Deno program that answers lines with lines and ends with its input. */
+export class ProgramProcess implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+  readonly #lines: LineReader;
+  readonly #input: WritableStreamDefaultWriter<Uint8Array>;
+
+  static async start(
+    path: string,
+    args: readonly string[] = [],
+    limits: ProcessLimits = {},
+  ): Promise<ProgramProcess> {
+    const deno = [Deno.execPath(), "run", "--quiet", "--no-check", "-A", path, ...args];
+    const wrapped = [...limits.wrapper ?? [], ...deno];
+    const limited = limits.descriptors === undefined
+      ? wrapped
+      : ["sh", "-c", `ulimit -n ${limits.descriptors} && exec "$0" "$@"`, ...wrapped];
+    const [command = "", ...rest] = limited;
+    const child = new Deno.Command(command, {
+      args: rest,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+    const program = new ProgramProcess(child);
+    const late = setTimeout(() => child.kill("SIGKILL"), START_MS);
+    await program.#lines.peek();
+    clearTimeout(late);
+    return program;
+  }
+
+  private constructor(child: Deno.ChildProcess) {
+    this.#child = child;
+    this.#lines = new LineReader(child.stdout);
+    this.#input = child.stdin.getWriter();
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  nextLine(): Promise<string> {
+    return this.#lines.next();
+  }
+
+  async ask(line: string): Promise<string> {
+    await this.#input.write(new TextEncoder().encode(`${line}\n`));
+    return await this.nextLine();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -91,18 +134,21 @@ class LineReader {
     this.#reader = stream.pipeThrough(new TextDecoderStream()).getReader();
   }
 
-  async next(): Promise<string> {
-    for (;;) {
-      const end = this.#text.indexOf("\n");
-      if (end >= 0) {
-        const line = this.#text.slice(0, end);
-        this.#text = this.#text.slice(end + 1);
-        return line;
-      }
+  /** Waits for a line, and leaves it. */
+  async peek(): Promise<void> {
+    while (!this.#text.includes("\n")) {
       const { value, done } = await this.#reader.read();
-      if (done) throw new Error("the engine's process ended");
+      if (done) throw new Error("the process ended");
       this.#text += value;
     }
+  }
+
+  async next(): Promise<string> {
+    await this.peek();
+    const end = this.#text.indexOf("\n");
+    const line = this.#text.slice(0, end);
+    this.#text = this.#text.slice(end + 1);
+    return line;
   }
 
   async rest(): Promise<void> {

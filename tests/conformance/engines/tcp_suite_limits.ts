@@ -1,13 +1,19 @@
 /** Bounded memory and bounded descriptors, each measured in a process of its own. */
 import assert from "node:assert/strict";
+import { countDescriptors } from "../../../engines/portable/descriptors.ts";
 import { peerTest } from "../../peers/required_peers.ts";
-import { EngineProcess } from "./tcp_own_process.ts";
+import { EngineProcess, ProgramProcess } from "./tcp_own_process.ts";
 import { connectPeer, type Peer, PeerServer } from "./tcp_peers.ts";
 import { IS_PROOF, type TcpFamilyMember, testOf } from "./tcp_setting.ts";
 
 const MIB = 1_048_576;
 const SLOW_BYTES = IS_PROOF ? 1_024 * MIB : 192 * MIB;
 const GROWTH_BYTES = 8 * MIB;
+
+/** Two descriptors of the engine for each, with an eighth and some more to spare: 10,000 need a limit of 23,200. */
+const DESCRIPTORS = countDescriptors().limit;
+const IDLE_CONNECTIONS = Math.min(IS_PROOF ? 10_000 : 1_500, Math.floor((DESCRIPTORS * 7 / 8 - 200) / 2));
+const IDLE_PEERS = new URL("./tcp_idle_peers.ts", import.meta.url).pathname;
 
 const listen = "127.0.0.1:0";
 
@@ -52,12 +58,12 @@ export function limitTests(member: TcpFamilyMember): void {
       };
       // Fast first: what a running engine holds anyway is not counted.
       await transfer(64 * MIB, Infinity);
-      const { rssBytes: before } = await engine.report();
+      const before = engine.memoryBytes();
       let most = 0;
       let isDone = false;
       const transferring = transfer(SLOW_BYTES, 4 * MIB).finally(() => isDone = true);
       while (!isDone) {
-        most = Math.max(most, (await engine.report()).rssBytes);
+        most = Math.max(most, engine.memoryBytes());
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
       await transferring;
@@ -65,6 +71,26 @@ export function limitTests(member: TcpFamilyMember): void {
       assert.ok(most - before < GROWTH_BYTES, `grown by ${grown.toFixed(1)} MiB`);
     });
   }
+
+  test(`${IDLE_CONNECTIONS} idle connections are held, and all of them still work`, async () => {
+    const peers = await ProgramProcess.start(IDLE_PEERS);
+    const destinations = [{ host: "127.0.0.1", port: Number(await peers.nextLine()) }];
+    const wish = { module: member.module, listen, destinations };
+    await using engine = await EngineProcess.start(wish);
+    const before = engine.memoryBytes();
+    const count = `${IDLE_CONNECTIONS}`;
+    assert.equal(await peers.ask(`${engine.port} ${count}`), count);
+    assert.equal((await engine.report()).live, IDLE_CONNECTIONS);
+    const perConnection = (engine.memoryBytes() - before) / IDLE_CONNECTIONS / 1_024;
+    assert.ok(perConnection < 40, `${perConnection.toFixed(1)} KiB each`);
+    const busyBefore = engine.processorMs();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    assert.ok(engine.processorMs() - busyBefore < 100, "idle ones cost nothing");
+    assert.equal(await peers.ask("again"), count);
+    await peers[Symbol.asyncDispose]();
+    const { ended } = await engine.until("all gone", (it) => it.live === 0, 30_000);
+    assert.equal(Object.values(ended).reduce((sum, it) => sum + it, 0), IDLE_CONNECTIONS);
+  });
 
   test("out of descriptors: old connections go on, new ones are refused, and it recovers by itself", async () => {
     const server = await PeerServer.listen();
