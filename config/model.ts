@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { HealthTiming } from "../healthcheck/timing.ts";
 import type { Endpoint, EndpointText } from "../net/endpoint.ts";
 import type { ForwardingMethodName } from "../modes/rules.ts";
 import type { Prefix } from "../net/prefix.ts";
@@ -97,26 +98,8 @@ export interface DestinationConfig {
   readonly healthCheck?: HealthCheckConfig | false;
 }
 
-/** Timing shared by all check types. */
-export interface HealthTimingConfig {
-  readonly intervalMs: number;
-  /** Interval while a change of state is being confirmed. */
-  readonly fastIntervalMs: number;
-  /** Interval while down. */
-  readonly downIntervalMs: number;
-  readonly timeoutMs: number;
-  /** Successes in a row to come up. */
-  readonly rise: number;
-  /** Failures in a row to go down. */
-  readonly fall: number;
-  /** State before the first result. */
-  readonly initialState: "up" | "down";
-  /** Port to check instead of the destination's own. */
-  readonly port?: number;
-}
-
 export type HealthCheckConfig =
-  & HealthTimingConfig
+  & HealthTiming
   & (
     | { readonly type: "tcp" }
     | {

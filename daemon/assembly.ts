@@ -50,9 +50,7 @@ export function assemble(options: DaemonOptions, questions: AssemblyQuestions): 
     clock,
     random,
     dialer,
-    onChange: (id, change) => {
-      questions.healthChanged(id, change);
-    },
+    onChange: questions.healthChanged,
   });
   const events = new EngineLog({
     logger,

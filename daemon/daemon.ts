@@ -9,7 +9,6 @@ import type { Timer } from "../clock.ts";
 import type { Config } from "../config/model.ts";
 import type { Director } from "../director/director.ts";
 import type { Engine } from "../engines/engine.ts";
-import type { Monitor } from "../healthcheck/monitor.ts";
 import { LIMITS } from "../limits.ts";
 import type { EngineLog } from "./engine_log.ts";
 import { assemble, type Assembly } from "./assembly.ts";
@@ -76,10 +75,6 @@ export class Daemon implements StatusSource {
     return this.#assembly.events;
   }
 
-  get monitor(): Monitor<string> {
-    return this.#assembly.monitor;
-  }
-
   status(): Status {
     return statusOf(this.#facts());
   }
@@ -127,9 +122,10 @@ export class Daemon implements StatusSource {
     this.#draining = true;
     this.#tick?.cancel();
     this.#assembly.resolver.stop();
-    this.#assembly.monitor.stop();
+    const checksStopped = this.#assembly.monitor.stop();
     await this.#services.closeListeners("stopped");
     await this.engine.stop();
+    await checksStopped;
   }
 
   async #apply(config: Config, logChanged: boolean): Promise<void> {

@@ -18,8 +18,6 @@ export class Member {
   config: DestinationConfig;
   /** Undefined while the host name has no address. */
   endpoint: Endpoint | undefined;
-  /** Why there is no address. */
-  problem = "";
   /** The health monitor's word; true where nothing is checked. */
   up: boolean;
   /** One of our own listeners. */

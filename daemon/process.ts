@@ -69,12 +69,13 @@ export async function runProcess(options: ProcessOptions): Promise<void> {
   await configureLog(options.config.log, queue, colour);
   using _defects = catchDefects(logger);
   const clock = new SystemClock();
+  using dialer = new SystemDialer(clock);
   daemon = await Daemon.start({
     ...options,
     clock,
     random: new SeededRandom(crypto.getRandomValues(new Uint32Array(1))[0] ?? 0),
     logger,
-    dialer: new SystemDialer(clock),
+    dialer,
     lookUpName,
     localAddresses: hostAddresses,
     onLogConfig: (log) => configureLog(log, queue, colour),

@@ -133,9 +133,7 @@ function serviceStatus(service: VirtualService, facts: ReportFacts): ServiceStat
 function destinationStatus(service: VirtualService, member: Member, facts: ReportFacts): DestinationStatus {
   const { director, monitor } = facts.assembly;
   const { config, endpoint, handle } = member;
-  const view = handle < 0
-    ? undefined
-    : director.destinationViews(service.handle).find((it) => it.handle === handle);
+  const view = handle < 0 ? undefined : director.destinationView(handle);
   const snapshot = monitor.snapshot(service.healthId(member));
   return {
     name: config.name,

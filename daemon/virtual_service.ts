@@ -3,50 +3,32 @@
  *
  * @module
  */
-import type { Logger } from "@logtape/logtape";
-import type { Clock } from "../clock.ts";
 import type { DestinationConfig, HealthCheckConfig, ServiceConfig } from "../config/model.ts";
 import { serviceIdentity } from "../config/plan.ts";
 import type { Director } from "../director/director.ts";
-import type { Binding, BindingOptions, Engine } from "../engines/engine.ts";
+import type { Binding, BindingOptions } from "../engines/engine.ts";
 import { makeCheck } from "../healthcheck/make_check.ts";
-import type { HealthChange, Monitor, Watch } from "../healthcheck/monitor.ts";
+import type { HealthChange, Watch } from "../healthcheck/monitor.ts";
 import { type Endpoint, formatEndpoint, isNamed } from "../net/endpoint.ts";
 import { PROTOCOL } from "../net/flow.ts";
+import type { Assembly } from "./assembly.ts";
 import { Listener } from "./listener.ts";
 import { Member } from "./member.ts";
-import type { OwnListeners } from "./own_listeners.ts";
 import { decidePool } from "./pool.ts";
-import type { Resolver } from "./resolver.ts";
-
-/** What a virtual service needs from the daemon. */
-export interface ServiceSurroundings {
-  readonly director: Director;
-  readonly engine: Engine;
-  readonly monitor: Monitor<string>;
-  readonly resolver: Resolver;
-  readonly ownListeners: OwnListeners;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  /** Health identity of each destination handle, for passive evidence. */
-  readonly healthIds: Map<number, string>;
-  /** A listener opened or closed: others may have become, or ceased to be, loops. */
-  readonly listenersChanged: () => void;
-}
 
 /** One virtual service. Every change of what is known or configured ends in `settle()`. */
 export class VirtualService {
   readonly key: string;
   readonly handle: number;
   readonly listener: Listener;
-  readonly #around: ServiceSurroundings;
+  readonly #around: Assembly;
   readonly #ends = new Map<Member, () => void>();
   #config: ServiceConfig;
   #members: Member[] = [];
   #sorry: Member | undefined;
   #liveCount = 0;
 
-  constructor(config: ServiceConfig, around: ServiceSurroundings) {
+  constructor(config: ServiceConfig, around: Assembly) {
     this.key = serviceIdentity(config);
     this.#config = config;
     this.#around = around;
@@ -100,8 +82,7 @@ export class VirtualService {
   settle(): void {
     const { director, clock, ownListeners } = this.#around;
     const { mode, protocol, onDown, whenAllDown } = this.#config;
-    const all = this.#sorry === undefined ? this.#members : [...this.#members, this.#sorry];
-    for (const member of all) {
+    for (const member of this.#everyone()) {
       member.loop = member.endpoint !== undefined && ownListeners.includes(protocol, member.endpoint);
     }
     const decision = decidePool(
@@ -133,11 +114,15 @@ export class VirtualService {
   /** Stops checking and resolving, and takes the service out of the director. The listener must be closed. */
   remove(): void {
     const { director, clock } = this.#around;
-    for (const member of this.#members) this.#endMember(member);
-    if (this.#sorry !== undefined) this.#endMember(this.#sorry);
+    for (const member of this.#everyone()) this.#endMember(member);
     this.#members = [];
     this.#sorry = undefined;
     director.deleteService(this.handle, clock.nowMs());
+  }
+
+  /** In order of addition: the configured destinations, then the sorry server. */
+  #everyone(): readonly Member[] {
+    return this.#sorry === undefined ? this.#members : [...this.#members, this.#sorry];
   }
 
   #configure(config: ServiceConfig): void {
@@ -180,19 +165,10 @@ export class VirtualService {
     if (isNamed(endpoint)) {
       const end = resolver.follow(endpoint.host, (address, problem) => {
         member.endpoint = address === undefined ? undefined : { address, port: endpoint.port };
-        member.problem = problem;
         const { name } = this.#config;
-        if (address === undefined) {
-          logger.error("service {service}: {host} has no address, asked again soon: {problem}", {
-            service: name,
-            host: endpoint.host,
-            problem,
-          });
-        } else {logger.info("service {service}: {host} is {address}", {
-            service: name,
-            host: endpoint.host,
-            address,
-          });}
+        const told = { service: name, host: endpoint.host, address, problem };
+        if (address !== undefined) logger.info("service {service}: {host} is {address}", told);
+        else logger.error("service {service}: {host} has no address, asked again soon: {problem}", told);
         if (member !== this.#sorry) this.#watchHealth(member);
         this.settle();
       });
@@ -260,8 +236,7 @@ export class VirtualService {
   /** After a reload the order is what a fresh start would give: file order is order of addition, the last added stands first. */
   #restoreOrder(): void {
     const { director, clock } = this.#around;
-    const held = [...this.#members, ...(this.#sorry === undefined ? [] : [this.#sorry])]
-      .filter((it) => it.handle >= 0).map((it) => it.handle).reverse();
+    const held = this.#everyone().filter((it) => it.handle >= 0).map((it) => it.handle).reverse();
     const current = director.destinationViews(this.handle).map((it) => it.handle);
     if (held.some((handle, i) => handle !== current[i])) {
       director.orderDestinations(this.handle, held, clock.nowMs());
