@@ -28,7 +28,7 @@ export async function runCommand(
   const output = new BoundedOutput([child.stdout, child.stderr]);
   try {
     const { code } = await child.status;
-    await output.settled(clock);
+    if (!signal.aborted) await output.settled(clock);
     if (signal.aborted) throw tooLate();
     return { code, output: output.text() };
   } finally {

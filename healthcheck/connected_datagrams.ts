@@ -68,9 +68,8 @@ export class ConnectedDatagrams implements CheckDatagrams {
   }
 
   #giveUp(): void {
-    this.#timer?.cancel();
     this.#waiter?.reject(tooLate());
-    this.#socket[Symbol.dispose]();
+    this[Symbol.dispose]();
   }
 }
 

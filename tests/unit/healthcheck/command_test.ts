@@ -113,6 +113,15 @@ unixTest(
   },
 );
 
+unixTest("exec: a child that ignores SIGTERM does not outlive the program that heeded it", async () => {
+  const controller = new AbortController();
+  const script = "sh -c \"trap '' TERM; echo \\$\\$ > $1; exec sleep 600\" & while :; do sleep 0.01; done";
+  const running = await start(script, new ManualClock(), controller.signal);
+  controller.abort();
+  assertTimeout(await running.end);
+  await gone(Number(running.word));
+});
+
 /** Waits until a process has ended: a killed one stays a zombie until its new parent collects it. */
 async function gone(pid: number): Promise<void> {
   for (let i = 0; i < 2_000; i++) {

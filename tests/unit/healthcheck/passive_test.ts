@@ -86,3 +86,35 @@ Deno.test("passive with a check: the share holds there too, and the check still 
   assert.deepEqual(bench.summary().slice(1), ["b up->down refused", "c up->down refused"]);
   await bench.end();
 });
+
+Deno.test("passive with a check: where the share is used up, failed connects still count short of down", async () => {
+  const bench = new Bench();
+  const half = { ...PASSIVE, maxEjectedPercent: 50 };
+  for (const id of ["a", "b"]) {
+    bench.monitor.add(
+      id,
+      watch(bench.check(() => UP), { fall: 2, intervalMs: 60_000, fastIntervalMs: 30_000 }, half),
+    );
+  }
+  await pass(bench.clock, 100);
+  const fail = (id: string) => {
+    for (let i = 0; i < 3; i++) bench.monitor.reportConnectFailed(id);
+    return bench.monitor.snapshot(id)?.state;
+  };
+  assert.deepEqual([fail("a"), fail("a")], ["failing", "down"]);
+  assert.deepEqual([fail("b"), fail("b"), fail("b")], ["failing", "failing", "failing"]);
+  await bench.end();
+});
+
+Deno.test("passive: an ejected destination that gets a check waits for the check, not for the time", async () => {
+  const bench = new Bench();
+  bench.monitor.add("a", watch(undefined, {}, PASSIVE));
+  for (let i = 0; i < 3; i++) bench.monitor.reportConnectFailed("a");
+  await pass(bench.clock, PASSIVE.ejectMs - 100);
+  bench.monitor.update("a", watch(bench.check((run) => run === 0 ? "hang" : UP), {}, PASSIVE));
+  await pass(bench.clock, 300);
+  assert.equal(bench.monitor.snapshot("a")?.state, "ejected", "no result yet");
+  await pass(bench.clock, 10_000);
+  assert.deepEqual(bench.summary(), ["a up->down connect-failed", "a down->up check-passed"]);
+  await bench.end();
+});
