@@ -26,6 +26,8 @@ export const LIMITS = {
   relaySmallReadBytes: 2_048,
   /** Free buffers of relayBufferBytes kept for the next connection that reads much: 4 MiB. */
   relaySpareBuffers: 64,
+  /** The same of relaySmallReadBytes: 2 MiB. */
+  relaySpareSmallBuffers: 1_024,
   /** Live UDP sessions of one service: each holds one descriptor. The least recently used one goes first. */
   udpSessionsPerService: 8_192,
   /** Of the descriptors for connections, the most that UDP sessions may have: one datagram from a made-up address takes one. */

@@ -9,16 +9,28 @@
  */
 import { LIMITS } from "../../limits.ts";
 
-/** Buffers of `LIMITS.relayBufferBytes`, shared by the connections that read much right now. */
+/** Buffers that no socket uses at the moment. */
 export class BufferPool {
-  readonly #free: Uint8Array[] = [];
+  readonly #large: Uint8Array[] = [];
+  readonly #small: Uint8Array[] = [];
 
-  take(): Uint8Array {
-    return this.#free.pop() ?? new Uint8Array(LIMITS.relayBufferBytes);
+  /** One of `LIMITS.relayBufferBytes`. */
+  takeLarge(): Uint8Array {
+    return this.#large.pop() ?? new Uint8Array(LIMITS.relayBufferBytes);
   }
 
+  /** One of `LIMITS.relaySmallReadBytes`. */
+  takeSmall(): Uint8Array {
+    return this.#small.pop() ?? new Uint8Array(LIMITS.relaySmallReadBytes);
+  }
+
+  /** Takes either back. */
   give(buffer: Uint8Array): void {
-    if (this.#free.length < LIMITS.relaySpareBuffers) this.#free.push(buffer);
+    if (buffer.length === LIMITS.relayBufferBytes) {
+      if (this.#large.length < LIMITS.relaySpareBuffers) this.#large.push(buffer);
+    } else if (this.#small.length < LIMITS.relaySpareSmallBuffers) {
+      this.#small.push(buffer);
+    }
   }
 }
 
@@ -34,7 +46,7 @@ export class ReadBuffer {
 
   constructor(pool: BufferPool) {
     this.#pool = pool;
-    this.#current = this.#small = new Uint8Array(LIMITS.relaySmallReadBytes);
+    this.#current = this.#small = pool.takeSmall();
   }
 
   /**
@@ -48,15 +60,15 @@ export class ReadBuffer {
     if (isHeld) {
       if (isSmall) this.#small = undefined;
       else this.#held ??= this.#current;
-      this.#current = this.#pool.take();
+      this.#current = this.#pool.takeLarge();
       return;
     }
     this.#release();
     if (isSmall) {
-      if (length === this.#current.length) this.#current = this.#pool.take();
+      if (length === this.#current.length) this.#current = this.#pool.takeLarge();
     } else if (length < LIMITS.relaySmallReadBytes) {
       this.#pool.give(this.#current);
-      this.#current = this.#small ??= new Uint8Array(LIMITS.relaySmallReadBytes);
+      this.#current = this.#small ??= this.#pool.takeSmall();
     }
   }
 
@@ -66,9 +78,11 @@ export class ReadBuffer {
     this.#held = undefined;
   }
 
-  /** The socket is closed: its large buffer serves others, unless a write may still point at it. */
+  /** The socket is closed: its memory serves others, but for what a write may still point at. */
   close(isHeld: boolean): void {
-    if (!isHeld && this.#current !== this.#small) this.#pool.give(this.#current);
-    this.#held = undefined;
+    if (isHeld) return;
+    this.#release();
+    if (this.#current !== this.#small) this.#pool.give(this.#current);
+    if (this.#small !== undefined) this.#pool.give(this.#small);
   }
 }

@@ -22,8 +22,9 @@ import { AcceptRecovery } from "./accept_recovery.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Descriptors } from "./descriptors.ts";
 import type { BufferPool } from "./read_buffers.ts";
-import { TcpConnection, type TcpHost } from "./tcp_connection.ts";
+import { TcpConnection, type TcpKeeper } from "./tcp_connection.ts";
 import { TcpConnections } from "./tcp_connections.ts";
+import type { Wait } from "./tcp_host.ts";
 import { TcpListener } from "./tcp_listener.ts";
 
 /** What the bindings of an engine share. */
@@ -46,7 +47,7 @@ export interface TcpEngine {
 const SOCKETS_PER_CONNECTION = 2;
 
 /** A TCP service that is listening. */
-export class TcpBinding implements OpenBinding, TcpHost {
+export class TcpBinding implements OpenBinding, TcpKeeper {
   readonly binding: Binding;
   readonly bound: Endpoint;
   readonly service: number;
@@ -54,7 +55,7 @@ export class TcpBinding implements OpenBinding, TcpHost {
   readonly events: EngineEvents;
   readonly clock: Clock;
   readonly pool: BufferPool;
-  readonly waits: Deadlines<TcpConnection>;
+  readonly waits: Deadlines<Wait>;
   readonly #engine: TcpEngine;
   readonly #listener: TcpListener;
   readonly #connections: TcpConnections;
@@ -103,7 +104,7 @@ export class TcpBinding implements OpenBinding, TcpHost {
     this.events = engine.events;
     this.clock = engine.clock;
     this.pool = engine.pool;
-    this.waits = new Deadlines(engine.clock, (connection) => connection.deadlineMissed());
+    this.waits = new Deadlines(engine.clock, (wait) => wait.deadlineMissed());
     this.#connections = new TcpConnections(engine.clock);
     this.#connections.update(binding.options);
     this.#recovery = new AcceptRecovery(engine.clock, () => listener.reopen());
@@ -173,7 +174,9 @@ export class TcpBinding implements OpenBinding, TcpHost {
   }
 
   #refuse(client: Socket, reason: EndReason): void {
+    this.socketOpened();
     client.on("error", () => {});
+    client.on("close", () => this.socketClosed());
     client.resetAndDestroy();
     this.events.dropped(this.service, reason);
   }

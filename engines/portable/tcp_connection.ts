@@ -3,69 +3,51 @@
  *
  * @module
  */
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { Clock } from "../../clock.ts";
-import { ACTION, DROP_REASON, type TrafficEntrance, type Verdict } from "../../director/verdict.ts";
+import { ACTION, DROP_REASON, type TrafficEntrance } from "../../director/verdict.ts";
 import { LIMITS } from "../../limits.ts";
 import { IpAddress } from "../../net/address.ts";
 import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
 import { DIRECTION, type Direction, type Flow, TCP_FLAG } from "../../net/flow.ts";
 import { ProxyDecoder } from "../../net/proxy_decoder.ts";
-import type { BindingOptions, EndReason, EngineEvents } from "../engine.ts";
+import type { BindingOptions, EndReason } from "../engine.ts";
 import { AcceptedSocket } from "./accepted_socket.ts";
 import { errorCode } from "./bind_error.ts";
-import type { Deadlines } from "./deadlines.ts";
 import { acceptedFlow, applyProxyHeader, proxyHeaderFor } from "./proxied_addresses.ts";
-import type { BufferPool } from "./read_buffers.ts";
-import { type ReadSink, SocketReader } from "./socket_reader.ts";
-import { connectFailure, isReset, ownShortage } from "./tcp_failures.ts";
-import { type HalfOwner, TcpHalf } from "./tcp_half.ts";
+import type { ReadSink } from "./socket_reader.ts";
+import { type DialOwner, TcpDial } from "./tcp_dial.ts";
+import { isReset } from "./tcp_failures.ts";
+import { TcpHalf } from "./tcp_half.ts";
+import type { TcpHost, Wait } from "./tcp_host.ts";
 
-/** What a connection needs of its binding. */
-export interface TcpHost {
-  readonly service: number;
-  readonly traffic: TrafficEntrance;
-  readonly events: EngineEvents;
-  readonly clock: Clock;
-  /** Bounded waits: for a PROXY header, for a connect. */
-  readonly waits: Deadlines<TcpConnection>;
-  /** What sockets to real servers are read into. */
-  readonly pool: BufferPool;
-  /** Whether traffic to this address would come back to this program. */
-  isOwnListener(host: string, port: number): boolean;
-  /** One more socket, one less: stopping waits for all. */
-  socketOpened(): void;
-  socketClosed(): void;
+/** A binding as its connections see it. */
+export interface TcpKeeper extends TcpHost {
   /** The director holds this entry for the connection. */
   entryMade(entry: number, connection: TcpConnection): void;
-  /** This host lacks something (`EMFILE` and the like). */
-  shortage(code: string, message: string): void;
   /** The connection is over; called once. */
   ended(connection: TcpConnection, reason: EndReason): void;
 }
 
 /** An accepted client connection and, once there is one, the connection to its real server. */
-export class TcpConnection implements HalfOwner, ReadSink {
+export class TcpConnection implements DialOwner, ReadSink, Wait {
   readonly flow: Flow;
   readonly startMs: number;
+  /** Of the wait for a PROXY header. */
   deadlineMs = Infinity;
-  /** Handle of the destination, -1 while there is none. */
-  destination = -1;
-  destinationText = "";
-  readonly #host: TcpHost;
+  readonly #host: TcpKeeper;
   readonly #options: BindingOptions;
   readonly #client: Socket;
   readonly #input: TcpHalf;
   readonly #output: TcpHalf;
+  readonly #dial: TcpDial;
   #server: Socket | undefined;
   #decoder: ProxyDecoder | undefined;
-  #isConnecting = false;
   #hasEntry = false;
-  #failed: number[] = [];
-  #openSockets: number;
+  #openSockets = 0;
   #isOver = false;
 
-  constructor(host: TcpHost, options: BindingOptions, client: Socket, peer: Endpoint, local: Endpoint) {
+  constructor(host: TcpKeeper, options: BindingOptions, client: Socket, peer: Endpoint, local: Endpoint) {
     this.#host = host;
     this.#options = options;
     this.#client = client;
@@ -73,15 +55,15 @@ export class TcpConnection implements HalfOwner, ReadSink {
     this.flow = acceptedFlow(host.service, peer, local);
     this.#input = new TcpHalf(this, DIRECTION.input, this.startMs);
     this.#output = new TcpHalf(this, DIRECTION.output, this.startMs);
+    this.#dial = new TcpDial(this, host, options);
     if (options.acceptProxyFrom.some((prefix) => prefix.contains(peer.address))) {
       this.#decoder = new ProxyDecoder();
     }
-    this.#openSockets = 1;
-    host.socketOpened();
+    this.socketOpened();
     client.on("error", (error) => this.#broken(error, "client-reset", DIRECTION.input));
     client.on("close", () => {
       if (client instanceof AcceptedSocket) client.reader.close();
-      this.#socketClosed();
+      this.socketClosed();
     });
   }
 
@@ -91,6 +73,24 @@ export class TcpConnection implements HalfOwner, ReadSink {
 
   get clock(): Clock {
     return this.#host.clock;
+  }
+
+  get fromServer(): ReadSink {
+    return this.#output;
+  }
+
+  /** Handle of the destination, -1 while there is none. */
+  get destination(): number {
+    return this.#dial.destination;
+  }
+
+  get destinationText(): string {
+    return this.#dial.destinationText;
+  }
+
+  get clientText(): string {
+    const { family, client, clientPort } = this.flow;
+    return formatEndpoint({ address: new IpAddress(family, client), port: clientPort });
   }
 
   /** Payload bytes from the client that were passed on. */
@@ -103,19 +103,10 @@ export class TcpConnection implements HalfOwner, ReadSink {
     return this.#output.bytes;
   }
 
-  /** Time of the last payload, or of the accept. */
-  get lastActiveMs(): number {
-    return Math.max(this.#input.lastMs, this.#output.lastMs);
-  }
-
-  get clientText(): string {
-    const { family, client, clientPort } = this.flow;
-    return formatEndpoint({ address: new IpAddress(family, client), port: clientPort });
-  }
-
   /** When quiet for too long, unless bytes come before. */
   get idleDeadlineMs(): number {
-    return this.lastActiveMs + (this.#options.idleTimeoutMs ?? Infinity);
+    const lastActiveMs = Math.max(this.#input.lastMs, this.#output.lastMs);
+    return lastActiveMs + (this.#options.idleTimeoutMs ?? Infinity);
   }
 
   /** Does not read the client until {@linkcode start}. */
@@ -131,19 +122,17 @@ export class TcpConnection implements HalfOwner, ReadSink {
     else client.on("data", (chunk: Uint8Array) => this.receive(chunk) || client.pause());
     client.on("end", () => this.#clientEnded());
     if (client.isPaused()) client.resume();
-    if (this.#decoder === undefined) this.#decide();
-    else this.#waitAtMost(LIMITS.proxyHeaderWaitMs);
-  }
-
-  #waitAtMost(ms: number): void {
-    this.deadlineMs = this.clock.nowMs() + ms;
+    if (this.#decoder === undefined) {
+      this.#decide();
+      return;
+    }
+    this.deadlineMs = this.clock.nowMs() + LIMITS.proxyHeaderWaitMs;
     this.#host.waits.add(this);
   }
 
-  /** What was waited for did not come. */
+  /** The PROXY header that was promised did not come in time. */
   deadlineMissed(): void {
-    if (this.#isConnecting) this.#attemptFailed("connect-timeout");
-    else this.end("proxy-header");
+    this.end("proxy-header");
   }
 
   /** Takes what the client sent. */
@@ -189,82 +178,26 @@ export class TcpConnection implements HalfOwner, ReadSink {
     }
     this.#hasEntry = true;
     this.#host.entryMade(verdict.entry, this);
-    this.#dial(verdict);
+    this.#dial.start(verdict);
   }
 
-  #dial(verdict: Verdict): void {
-    const { destination, destinationPort: port } = verdict;
-    const { host, family } = this.traffic.destinationAddress(destination);
-    this.destination = destination;
-    this.destinationText = family === 6 ? `[${host}]:${port}` : `${host}:${port}`;
-    if (this.#host.isOwnListener(host, port)) {
-      this.#attemptFailed("loop");
-      return;
-    }
-    this.#isConnecting = true;
-    this.#openSockets++;
-    this.#host.socketOpened();
-    const reader = new SocketReader(this.#host.pool);
-    reader.attach(this.#output);
-    const { onread } = reader;
-    const server = connect({ host, port, family, allowHalfOpen: true, noDelay: true, onread });
+  connected(server: Socket): void {
+    const { flow, traffic, clock } = this;
+    const { sendProxy } = this.#options;
     this.#server = server;
-    server.on("connect", () => this.#connected(server));
     server.on("end", () => this.#output.sourceEnded());
-    server.on("error", (error) => this.#serverFailed(server, error));
-    server.on("close", () => {
-      reader.close();
-      this.#socketClosed();
-    });
-    this.#waitAtMost(this.#options.connectTimeoutMs);
-  }
-
-  #connected(server: Socket): void {
-    if (this.#isOver || server !== this.#server) return;
-    this.#isConnecting = false;
-    this.#host.waits.delete(this);
+    server.on("error", (error) => this.#broken(error, "server-reset", DIRECTION.output));
     this.#host.events.connectSucceeded(this.destination);
-    const nowMs = this.clock.nowMs();
-    this.traffic.segment(this.flow, DIRECTION.output, TCP_FLAG.syn | TCP_FLAG.ack, 0, nowMs);
-    this.traffic.segment(this.flow, DIRECTION.input, TCP_FLAG.ack, 0, nowMs);
-    if (this.#options.sendProxy !== "none") server.write(proxyHeaderFor(this.flow, this.#options.sendProxy));
+    const nowMs = clock.nowMs();
+    traffic.segment(flow, DIRECTION.output, TCP_FLAG.syn | TCP_FLAG.ack, 0, nowMs);
+    traffic.segment(flow, DIRECTION.input, TCP_FLAG.ack, 0, nowMs);
+    if (sendProxy !== "none") server.write(proxyHeaderFor(flow, sendProxy));
     this.#output.setSource(server);
     this.#output.setTarget(this.#client, this.#input);
     this.#input.setTarget(server, this.#output);
   }
 
-  #serverFailed(server: Socket, error: Error): void {
-    if (this.#isOver || server !== this.#server) return;
-    if (!this.#isConnecting) {
-      this.#broken(error, "server-reset", DIRECTION.output);
-      return;
-    }
-    const code = errorCode(error);
-    const shortage = ownShortage(code);
-    if (shortage === undefined) {
-      this.#attemptFailed(connectFailure(code));
-      return;
-    }
-    this.#host.shortage(code, shortage);
-    this.end("error");
-  }
-
-  /** The chosen destination does not answer: another one, as often as the service's options allow. */
-  #attemptFailed(reason: EndReason): void {
-    this.#isConnecting = false;
-    this.#host.waits.delete(this);
-    const server = this.#server;
-    this.#server = undefined;
-    server?.destroy();
-    this.#host.events.connectFailed(this.destination, reason);
-    this.#failed.push(this.destination);
-    if (this.#failed.length <= this.#options.retries) {
-      const verdict = this.traffic.reschedule(this.flow, this.#failed, this.clock.nowMs());
-      if (verdict.action === ACTION.forward) {
-        this.#dial(verdict);
-        return;
-      }
-    }
+  dialFailed(reason: EndReason): void {
     this.end(reason, DIRECTION.output);
   }
 
@@ -272,10 +205,21 @@ export class TcpConnection implements HalfOwner, ReadSink {
     this.end(isReset(errorCode(error)) ? reason : "error", direction);
   }
 
-  #socketClosed(): void {
+  socketOpened(): void {
+    this.#openSockets++;
+    this.#host.socketOpened();
+  }
+
+  socketClosed(): void {
     this.#host.socketClosed();
     this.#openSockets--;
     if (this.#openSockets === 0) this.#over(this.#input.isDone && this.#output.isDone ? "done" : "error");
+  }
+
+  /** The director has forgotten this connection. */
+  entryExpired(): void {
+    this.#hasEntry = false;
+    this.end("idle-timeout");
   }
 
   /**
@@ -291,16 +235,11 @@ export class TcpConnection implements HalfOwner, ReadSink {
     this.#over(reason);
   }
 
-  /** The director has forgotten this connection. */
-  entryExpired(): void {
-    this.#hasEntry = false;
-    this.end("idle-timeout");
-  }
-
   #over(reason: EndReason): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#host.waits.delete(this);
+    this.#dial.stop()?.resetAndDestroy();
     this.#host.ended(this, reason);
   }
 }

@@ -89,9 +89,6 @@ export class Peer {
   }
 }
 
-/** The server's end of a proxied connection. */
-export type ServedPeer = Peer;
-
 /** A real server: each connection is handed out by `next()`, in order. */
 export class PeerServer {
   readonly port: number;
@@ -102,6 +99,8 @@ export class PeerServer {
   acceptedCount = 0;
   /** What every client is sent at once. */
   greeting = "";
+  /** Takes the connections in place of `next()`. */
+  onPeer: ((peer: Peer) => void) | undefined;
 
   static listen(hostname = "127.0.0.1", port = 0): Promise<PeerServer> {
     const server = createServer({ allowHalfOpen: true, noDelay: true });
@@ -123,7 +122,7 @@ export class PeerServer {
     this.acceptedCount++;
     this.#all.add(peer);
     if (this.greeting !== "") peer.send(this.greeting);
-    const taker = this.#takers.shift();
+    const taker = this.onPeer ?? this.#takers.shift();
     if (taker === undefined) this.#waiting.push(peer);
     else taker(peer);
   }
@@ -141,9 +140,10 @@ export class PeerServer {
   }
 }
 
-/** A connected client; it may have been reset already. */
-export function connectPeer(hostname: string, port: number): Promise<Peer> {
-  const socket = connect({ host: hostname, port, allowHalfOpen: true, noDelay: true });
+/** A connected client, from a local port of its choice or any; it may have been reset already. */
+export function connectPeer(hostname: string, port: number, localPort?: number): Promise<Peer> {
+  const from = localPort === undefined ? {} : { localPort };
+  const socket = connect({ host: hostname, port, allowHalfOpen: true, noDelay: true, ...from });
   const peer = new Peer(socket);
   return new Promise((resolve) => {
     socket.once("connect", () => resolve(peer));

@@ -9,9 +9,8 @@ import type { Endpoint } from "../../../net/endpoint.ts";
 import { PROTOCOL } from "../../../net/flow.ts";
 import { SeededRandom } from "../../../net/random.ts";
 import { findScheduler } from "../../../schedulers/registry.ts";
-import { type Peer, PeerServer, type ServedPeer } from "./tcp_peers.ts";
-import { connectPeer } from "./tcp_peers.ts";
-import { endpointOf, HeardEvents } from "./udp_setting.ts";
+import { endpointOf, HeardEvents } from "./heard_events.ts";
+import { connectPeer, type Peer, PeerServer } from "./tcp_peers.ts";
 
 /** What an engine is made from. */
 export interface EngineParts {
@@ -124,14 +123,14 @@ export class TcpSetting implements AsyncDisposable {
     return { server, destination: this.addDestination(hostname, server.port) };
   }
 
-  async connect(hostname = this.to.hostname): Promise<Peer> {
-    const client = await connectPeer(hostname, this.to.port);
+  async connect(hostname = this.to.hostname, localPort?: number): Promise<Peer> {
+    const client = await connectPeer(hostname, this.to.port, localPort);
     this.#clients.push(client);
     return client;
   }
 
   /** A client, and the real server's end of its connection. */
-  async pair(server: PeerServer): Promise<{ client: Peer; served: ServedPeer }> {
+  async pair(server: PeerServer): Promise<{ client: Peer; served: Peer }> {
     const client = await this.connect();
     return { client, served: await server.next() };
   }

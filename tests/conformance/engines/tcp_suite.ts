@@ -3,6 +3,7 @@ import type { TcpFamilyMember } from "./tcp_setting.ts";
 import { crossedTests } from "./tcp_suite_crossed.ts";
 import { endTests } from "./tcp_suite_ends.ts";
 import { failureTests } from "./tcp_suite_failures.ts";
+import { fuzzTests } from "./tcp_suite_fuzz.ts";
 import { lifeTests } from "./tcp_suite_life.ts";
 import { limitTests } from "./tcp_suite_limits.ts";
 import { proxyTests } from "./tcp_suite_proxy.ts";
@@ -17,4 +18,5 @@ export function tcpEngineSuite(member: TcpFamilyMember): void {
   lifeTests(member);
   proxyTests(member);
   limitTests(member);
+  fuzzTests(member);
 }

@@ -78,6 +78,20 @@ export function endTests(member: TcpFamilyMember): void {
       await setting.engine.whenIdle();
     });
 
+    test(`a reset by the ${who} reaches a slow peer behind the bytes before it`, async () => {
+      await using setting = await openSetting(member);
+      const { server } = await setting.addServer();
+      const { client, served } = await setting.pair(server);
+      const [from, to] = order(client, served);
+      to.socket.pause();
+      await from.fill();
+      from.reset();
+      to.socket.resume();
+      assert.equal(await to.ended, "reset");
+      await setting.engine.whenIdle();
+      assert.equal(setting.events.endings[0]?.reason, reason);
+    });
+
     test(`a reset by the ${who} after its half-close is seen once something is sent to it`, async () => {
       await using setting = await openSetting(member);
       const { server } = await setting.addServer();

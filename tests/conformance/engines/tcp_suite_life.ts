@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { SystemError } from "../../../errors.ts";
 import type { Binding } from "../../../engines/engine.ts";
 import { LIMITS } from "../../../limits.ts";
+import { endpointOf } from "./heard_events.ts";
 import { connectPeer, type Peer } from "./tcp_peers.ts";
 import { openSetting, PLAIN, type TcpFamilyMember, type TcpSetting, testOf } from "./tcp_setting.ts";
-import { endpointOf } from "./udp_setting.ts";
 
 function bindingOf(setting: TcpSetting, listen: string): Binding {
   const { service } = setting;
@@ -143,6 +143,20 @@ export function lifeTests(member: TcpFamilyMember): void {
     assert.equal(setting.engine.liveConnections(), 1);
   });
 
+  test("a client port that comes back after its destination left is a new connection", async () => {
+    await using setting = await openSetting(member);
+    const gone = await setting.addServer();
+    const { client } = await setting.pair(gone.server);
+    const { server } = await setting.addServer();
+    setting.director.deleteDestination(gone.destination, setting.clock.nowMs());
+    client.reset();
+    await client.closed;
+    await setting.engine.whenIdle();
+    const again = await setting.connect(setting.to.hostname, Number(client.name.split(":").at(-1)));
+    assert.equal(again.name, client.name);
+    await echoOnce(again, await server.next());
+  });
+
   test("beyond maxConnections clients wait their turn, in order, and see nothing of it", async () => {
     await using setting = await openSetting(member, { options: { maxConnections: 2 } });
     const { server, destination } = await setting.addServer();
@@ -166,6 +180,24 @@ export function lifeTests(member: TcpFamilyMember): void {
     }
     setting.open.update({ ...PLAIN, maxConnections: 3 });
     await echoOnce(await setting.connect(), await server.next());
+  });
+
+  test("a waiting client's turn may come in the middle of the director's expiry", async () => {
+    await using setting = await openSetting(member, { options: { maxConnections: 1 } });
+    const { server } = await setting.addServer();
+    const first = await setting.pair(server);
+    const waiting = await setting.connect();
+    while (setting.engine.liveConnections() < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+    const segment = setting.director.segment.bind(setting.director);
+    let isExpiring = true;
+    setting.director.segment = (...args) => {
+      assert.ok(!isExpiring, "asked for an entry while one expires");
+      return segment(...args);
+    };
+    setting.expireAll();
+    isExpiring = false;
+    assert.equal(await first.client.ended, "reset");
+    await echoOnce(waiting, await server.next());
   });
 
   test("the queue before maxConnections is bounded; beyond it clients are reset", async () => {

@@ -5,9 +5,9 @@ import { LIMITS } from "../../../limits.ts";
 import { Prefix } from "../../../net/prefix.ts";
 import { ProxyDecoder } from "../../../net/proxy_decoder.ts";
 import { encodeProxyLocal, encodeProxyV1, encodeProxyV2 } from "../../../net/proxy_protocol.ts";
+import { endpointOf } from "./heard_events.ts";
 import { latin1 } from "./tcp_peers.ts";
 import { openSetting, type TcpFamilyMember, testOf } from "./tcp_setting.ts";
-import { endpointOf } from "./udp_setting.ts";
 
 const LOOPBACK = [Prefix.parse("127.0.0.0/8")];
 const BYTES = new TextEncoder();

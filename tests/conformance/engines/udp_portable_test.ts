@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { PortableEngine } from "../../../engines/portable/portable.ts";
 import { LIMITS } from "../../../limits.ts";
+import { endpointOf } from "./heard_events.ts";
 import { DirectorTraffic } from "./udp_director_traffic.ts";
 import { bytesOf, textOf, UdpPeer } from "./udp_peers.ts";
-import { endpointOf, openSetting, testOf, type UdpFamilyMember } from "./udp_setting.ts";
+import { openSetting, testOf, type UdpFamilyMember } from "./udp_setting.ts";
 import { udpEngineSuite } from "./udp_suite.ts";
 import { ScriptedTraffic } from "./udp_traffic.ts";
 

@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import type { EndReason } from "../../../engines/engine.ts";
 import { SystemError } from "../../../errors.ts";
 import { formatEndpoint } from "../../../net/endpoint.ts";
+import { endpointOf } from "./heard_events.ts";
 import { bytesOf, closedPort, textOf, UdpPeer } from "./udp_peers.ts";
-import { endpointOf, openSetting, testOf, type UdpFamilyMember } from "./udp_setting.ts";
+import { openSetting, testOf, type UdpFamilyMember } from "./udp_setting.ts";
 
 /** Where the tests of failed sends may go: 127.0.0.2 is left out, so that sending there fails as at a firewall. */
 const NETWORK = ["127.0.0.1", "0.0.0.0"];

@@ -1,0 +1,33 @@
+/**
+ * What a TCP connection needs of its binding.
+ *
+ * @module
+ */
+import type { Clock } from "../../clock.ts";
+import type { TrafficEntrance } from "../../director/verdict.ts";
+import type { EngineEvents } from "../engine.ts";
+import type { Deadlines, Due } from "./deadlines.ts";
+import type { BufferPool } from "./read_buffers.ts";
+
+/** A wait that is bounded: for a PROXY header, for a server's answer. */
+export interface Wait extends Due {
+  deadlineMissed(): void;
+}
+
+/** What a binding gives its connections and their dials. */
+export interface TcpHost {
+  readonly service: number;
+  readonly traffic: TrafficEntrance;
+  readonly events: EngineEvents;
+  readonly clock: Clock;
+  readonly waits: Deadlines<Wait>;
+  /** What sockets are read into. */
+  readonly pool: BufferPool;
+  /** Whether traffic to this address would come back to this program. */
+  isOwnListener(host: string, port: number): boolean;
+  /** One more socket, one less: stopping waits for all. */
+  socketOpened(): void;
+  socketClosed(): void;
+  /** This host lacks something (`EMFILE` and the like). */
+  shortage(code: string, message: string): void;
+}
