@@ -101,9 +101,10 @@ export interface ServiceStatus {
 
 /**
  * `unchecked`: no health check, taken as up. `loop`: it is one of our own listeners and never gets traffic.
- * `unresolved`: its host name has no address.
+ * `unresolved`: its host name has no address. `duplicate`: its name has the address of another destination of the service,
+ * which gets the traffic of both.
  */
-export const DESTINATION_STATES = ["up", "down", "unchecked", "loop", "unresolved"] as const;
+export const DESTINATION_STATES = ["up", "down", "unchecked", "loop", "unresolved", "duplicate"] as const;
 export type DestinationState = typeof DESTINATION_STATES[number];
 
 export interface DestinationStatus {

@@ -33,6 +33,7 @@ const DESTINATION_COLOUR: Readonly<Record<DestinationState, Colour>> = {
   down: "bad",
   loop: "bad",
   unresolved: "bad",
+  duplicate: "warning",
 };
 
 /**

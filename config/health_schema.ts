@@ -49,9 +49,11 @@ const http = {
       `{key} ${shown(input)} must start with / and have no spaces; write for example /health`,
   }).default("/").describe("Path to ask for, query included."),
   method: choice("method", ["GET", "HEAD", "OPTIONS", "POST"]).default("GET").describe("HTTP method."),
-  host: oneLine("www.example.com").refine((it) => !/[\s/]/.test(it), {
+  host: oneLine("www.example.com").refine((it) => /^[\x21-\x2e\x30-\x7e]*$/.test(it), {
     error: ({ input }) =>
-      `{key} ${shown(input)} is no Host header; write a name or address, with a port if need be`,
+      `{key} ${
+        shown(input)
+      } is no Host header; write a name (xn--... if it has other letters) or an address, with a port if need be`,
   }).optional().describe("Host header.").meta({ defaultText: "the destination's address and port" }),
   headers: z.record(z.string(), oneLine("text", 8_192), {
     error: ({ input }) =>

@@ -57,7 +57,8 @@ export function assemble(options: DaemonOptions, questions: AssemblyQuestions): 
     serviceName: questions.serviceName,
     logConnections: config.log.connections,
     witness: {
-      connectFailed: (destination) => tell(destination, (id) => monitor.reportConnectFailed(id)),
+      connectFailed: (destination, reason) =>
+        tell(destination, (id) => monitor.reportConnectFailed(id, reason)),
       connectSucceeded: (destination) => tell(destination, (id) => monitor.reportConnectSucceeded(id)),
     },
   });

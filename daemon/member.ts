@@ -22,6 +22,8 @@ export class Member {
   up: boolean;
   /** One of our own listeners. */
   loop = false;
+  /** An earlier destination of the service has the same address. */
+  duplicate = false;
   /** Handle in the director, or -1. */
   handle = ABSENT;
   #held:
@@ -40,10 +42,19 @@ export class Member {
   }
 
   /**
-   * Makes the director hold what the pool decided, touching only what differs: an edit that changes nothing would still
-   * move the cursors of wrr.
+   * Gives up the place in the director that the pool took away, or that its old address has. Every member of a service
+   * gives up before one takes a place: an address may go from one name to another.
    *
    * @returns the handle that left the director, or -1
+   */
+  giveUp(director: Director, wish: Membership, nowMs: number): number {
+    if (this.#held === undefined || (wish.present && this.#held.endpoint === this.endpoint)) return ABSENT;
+    return this.leave(director, nowMs);
+  }
+
+  /**
+   * Makes the director hold what the pool decided, touching only what differs: an edit that changes nothing would still
+   * move the cursors of wrr.
    */
   settle(
     director: Director,
@@ -51,12 +62,8 @@ export class Member {
     method: ForwardingMethodName,
     wish: Membership,
     nowMs: number,
-  ): number {
-    let left = ABSENT;
-    if (this.#held !== undefined && (!wish.present || this.#held.endpoint !== this.endpoint)) {
-      left = this.leave(director, nowMs);
-    }
-    if (!wish.present || this.endpoint === undefined) return left;
+  ): void {
+    if (!wish.present || this.endpoint === undefined) return;
     if (this.#held === undefined) {
       this.handle = director.addDestination(service, this.#specification(method, this.endpoint), nowMs);
       this.#held = { endpoint: this.endpoint, config: this.config, method, weight: this.config.weight };
@@ -68,7 +75,6 @@ export class Member {
       director.setWeight(this.handle, wish.effectiveWeight, nowMs);
       this.#held.weight = wish.effectiveWeight;
     }
-    return left;
   }
 
   /** Takes it out of the director; its connections stay as the kernel's do. */

@@ -155,6 +155,7 @@ function destinationStatus(service: VirtualService, member: Member, facts: Repor
 function stateOf(member: Member, watched: boolean): DestinationState {
   if (member.endpoint === undefined) return "unresolved";
   if (member.loop) return "loop";
+  if (member.duplicate) return "duplicate";
   if (!member.up) return "down";
   return watched ? "up" : "unchecked";
 }

@@ -80,10 +80,15 @@ export class VirtualService {
 
   /** Makes the director hold what configuration, health, names and loops say now. */
   settle(): void {
-    const { director, clock, ownListeners } = this.#around;
+    const { director, clock, ownListeners, healthIds } = this.#around;
     const { mode, protocol, onDown, whenAllDown } = this.#config;
+    const taken = new Set<string>();
     for (const member of this.#everyone()) {
-      member.loop = member.endpoint !== undefined && ownListeners.includes(protocol, member.endpoint);
+      if (member.endpoint === undefined) continue;
+      const address = formatEndpoint(member.endpoint);
+      member.loop = ownListeners.includes(protocol, member.endpoint);
+      this.#noteDuplicate(member, taken.has(address), address);
+      taken.add(address);
     }
     const decision = decidePool(
       this.#members.map((it) => ({
@@ -91,23 +96,24 @@ export class VirtualService {
         up: it.up,
         resolved: it.endpoint !== undefined,
         loop: it.loop,
+        duplicate: it.duplicate,
       })),
       { onDown, whenAllDown, hasSorryServer: this.#sorry !== undefined },
     );
     this.#noteLiveCount(decision.liveCount, decision.sorryServerActive);
     const nowMs = clock.nowMs();
-    this.#members.forEach((member, i) => {
-      const wish = decision.memberships[i] ?? { present: false, effectiveWeight: 0 };
-      this.#noteMoved(member, member.handle, member.settle(director, this.handle, mode, wish, nowMs));
-    });
+    const wishes = new Map(
+      this.#members.map((it, i) => [it, decision.memberships[i] ?? { present: false, effectiveWeight: 0 }]),
+    );
     if (this.#sorry !== undefined) {
-      const active = decision.sorryServerActive && this.#sorry.endpoint !== undefined && !this.#sorry.loop;
-      const wish = { present: active, effectiveWeight: this.#sorry.config.weight };
-      this.#noteMoved(
-        this.#sorry,
-        this.#sorry.handle,
-        this.#sorry.settle(director, this.handle, mode, wish, nowMs),
-      );
+      const { endpoint, loop, duplicate, config } = this.#sorry;
+      const present = decision.sorryServerActive && endpoint !== undefined && !loop && !duplicate;
+      wishes.set(this.#sorry, { present, effectiveWeight: config.weight });
+    }
+    for (const [member, wish] of wishes) this.#noteLeft(member.giveUp(director, wish, nowMs));
+    for (const [member, wish] of wishes) {
+      member.settle(director, this.handle, mode, wish, nowMs);
+      if (member.handle >= 0) healthIds.set(member.handle, this.healthId(member));
     }
   }
 
@@ -219,18 +225,24 @@ export class VirtualService {
     this.#ends.get(member)?.();
     this.#ends.delete(member);
     void monitor.remove(this.healthId(member));
-    this.#noteMoved(member, member.handle, member.leave(director, clock.nowMs()));
+    this.#noteLeft(member.leave(director, clock.nowMs()));
   }
 
-  #noteMoved(member: Member, before: number, left: number): void {
+  #noteLeft(handle: number): void {
+    if (handle < 0) return;
     const { healthIds, engine } = this.#around;
-    if (left >= 0) {
-      healthIds.delete(left);
-      engine.destinationRemoved(left, false);
+    healthIds.delete(handle);
+    engine.destinationRemoved(handle, false);
+  }
+
+  #noteDuplicate(member: Member, duplicate: boolean, address: string): void {
+    if (duplicate && !member.duplicate) {
+      this.#around.logger.warn(
+        "service {service}: {destination} is {address}, as another destination is; it gets no traffic of its own",
+        { service: this.#config.name, destination: member.config.name, address },
+      );
     }
-    if (member.handle >= 0 && (before !== member.handle || left >= 0)) {
-      healthIds.set(member.handle, this.healthId(member));
-    }
+    member.duplicate = duplicate;
   }
 
   /** After a reload the order is what a fresh start would give: file order is order of addition, the last added stands first. */

@@ -128,9 +128,9 @@ Deno.test("metrics: what is emulated says so, with the reason", async () => {
   assert.equal(valueOf(families, "lvs_service_emulated", { service: "web", reason }), 1);
 });
 
-Deno.test("metrics: up is 1 for up and unchecked, 0 for down, loop and unresolved", async () => {
-  const states = { up: 1, unchecked: 1, down: 0, loop: 0, unresolved: 0 } as const;
-  for (const state of ["up", "unchecked", "down", "loop", "unresolved"] as const) {
+Deno.test("metrics: up is 1 for up and unchecked, 0 for all else", async () => {
+  const states = { up: 1, unchecked: 1, down: 0, loop: 0, unresolved: 0, duplicate: 0 } as const;
+  for (const state of ["up", "unchecked", "down", "loop", "unresolved", "duplicate"] as const) {
     const families = await scrape(
       directorStatus({ services: [serviceStatus({ destinations: [destinationStatus({ state })] })] }),
     );

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type Candidate, decidePool, type PoolPolicy } from "../../../daemon/pool.ts";
 
-const UP: Candidate = { weight: 2, up: true, resolved: true, loop: false };
+const UP: Candidate = { weight: 2, up: true, resolved: true, loop: false, duplicate: false };
 const DOWN: Candidate = { ...UP, up: false };
 const PLAIN: PoolPolicy = { onDown: "quiesce", whenAllDown: "refuse", hasSorryServer: false };
 
@@ -18,6 +18,12 @@ const ROWS: {
   { what: "down is removed", candidate: DOWN, policy: { onDown: "remove" }, present: false, weight: 0 },
   { what: "quiesced by its owner stays so", candidate: { ...UP, weight: 0 }, present: true, weight: 0 },
   { what: "an unresolved name is absent", candidate: { ...UP, resolved: false }, present: false, weight: 0 },
+  {
+    what: "the second name of one address is absent",
+    candidate: { ...UP, duplicate: true },
+    present: false,
+    weight: 0,
+  },
   { what: "a loop gets nothing", candidate: { ...UP, loop: true }, present: true, weight: 0 },
 ];
 
@@ -47,6 +53,7 @@ Deno.test("pool: properties over every combination", () => {
     up: fc.boolean(),
     resolved: fc.boolean(),
     loop: fc.boolean(),
+    duplicate: fc.boolean(),
   });
   const policy = fc.record({
     onDown: fc.constantFrom("quiesce" as const, "remove" as const),
