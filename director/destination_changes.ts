@@ -7,9 +7,9 @@ import { DirectorError } from "../errors.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { ChangeParts, Changes } from "./changes.ts";
 import { validateDestination, validateWeight } from "./destination_rules.ts";
+import type { Estimator } from "./estimator.ts";
 import { DESTINATION, DESTINATION_WORDS, HEADER, SERVICE, SERVICE_WORDS } from "./layout.ts";
 import type { DestinationSpec } from "./specs.ts";
-import type { Statistics } from "./statistics.ts";
 import { addressText } from "./store.ts";
 import { sysctlIndex } from "./sysctl.ts";
 import type { Trash } from "./trash.ts";
@@ -21,13 +21,13 @@ export class DestinationChanges {
   readonly #parts: ChangeParts;
   readonly #changes: Changes;
   readonly #trash: Trash;
-  readonly #statistics: Statistics;
+  readonly #estimator: Estimator;
 
-  constructor(parts: ChangeParts, changes: Changes, trash: Trash, statistics: Statistics) {
+  constructor(parts: ChangeParts, changes: Changes, trash: Trash, estimator: Estimator) {
     this.#parts = parts;
     this.#changes = changes;
     this.#trash = trash;
-    this.#statistics = statistics;
+    this.#estimator = estimator;
   }
 
   add(service: number, spec: DestinationSpec): number {
@@ -44,10 +44,10 @@ export class DestinationChanges {
       let row = this.#trash.revive(slot, spec);
       if (row === 0) {
         row = this.#take(spec);
-        this.#statistics.zeroDestination(row);
+        this.#estimator.beginDestination(row);
       } else if (store.destinations[row * DESTINATION_WORDS + DESTINATION.service] !== service) {
         // Its service was deleted and made anew: connections live on, numbers begin again.
-        this.#statistics.zeroDestination(row);
+        this.#estimator.zeroDestination(row);
       }
       destinations.bindService(row, slot);
       destinations.write(row, spec, true);

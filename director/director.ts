@@ -16,6 +16,7 @@ import { DestinationChanges } from "./destination_changes.ts";
 import { StoredDestinationList } from "./destination_list.ts";
 import { DestinationTable } from "./destinations.ts";
 import { Entries, type OnExpire } from "./entries.ts";
+import { type Estimate, Estimator } from "./estimator.ts";
 import { DESTINATION, DESTINATION_WORDS } from "./layout.ts";
 import { Locks } from "./locks.ts";
 import { Recovery } from "./recovery.ts";
@@ -126,6 +127,7 @@ export class Director implements TrafficEntrance {
     const schedulers = new BoundSchedulers(store, findScheduler);
     const list = new StoredDestinationList(store);
     const statistics = new Statistics(store, workerIndex);
+    const estimator = new Estimator({ store, services, destinations, statistics });
     const table = ConnectionTable.create(store, options.connectionEntries ?? LIMITS.connectionEntries, seed);
     const trash = new Trash(store, destinations);
     const entries = new Entries({ store, table, destinations, templates, locks, onExpire });
@@ -135,12 +137,12 @@ export class Director implements TrafficEntrance {
     this.#services = services;
     const changeParts = { store, services, destinations, schedulers, list, locks };
     this.#changes = new Changes(changeParts);
-    this.#destinationChanges = new DestinationChanges(changeParts, this.#changes, trash, statistics);
+    this.#destinationChanges = new DestinationChanges(changeParts, this.#changes, trash, estimator);
     this.#serviceChanges = new ServiceChanges(
       changeParts,
       this.#changes,
       this.#destinationChanges,
-      statistics,
+      estimator,
     );
     this.#recovery = new Recovery(changeParts, this.#changes, templates);
     this.#traffic = new Traffic({
@@ -161,9 +163,9 @@ export class Director implements TrafficEntrance {
       templates,
       entries,
       locks,
-      trash: workerIndex === 0 ? trash : undefined,
+      slow: workerIndex === 0 ? { trash, estimator } : undefined,
     });
-    this.#views = { store, destinations, templates, schedulers, statistics, table };
+    this.#views = { store, destinations, templates, schedulers, statistics, estimator, table };
   }
 
   segment(flow: Flow, direction: Direction, flags: number, bytes: number, nowMs: number): Verdict {
@@ -260,15 +262,15 @@ export class Director implements TrafficEntrance {
 
   /** Lets the numbers of a service and its destinations, or all numbers, begin at 0 again (`-Z`). */
   zeroStatistics(service?: number): void {
-    const { statistics, destinations } = this.#views;
+    const { estimator, destinations } = this.#views;
     const slots = service === undefined ? [...this.#services.slots()] : [this.#changes.service(service)];
     for (const slot of slots) {
-      statistics.zeroService(slot);
+      estimator.zeroService(slot);
       for (const handle of destinations.ofService(slot)) {
-        statistics.zeroDestination(destinations.slotOf(handle));
+        estimator.zeroDestination(destinations.slotOf(handle));
       }
     }
-    if (service === undefined) statistics.zeroTotal();
+    if (service === undefined) estimator.zeroTotal();
   }
 
   /** @throws {DirectorError} `ESRCH` */
@@ -317,6 +319,11 @@ export class Director implements TrafficEntrance {
   /** Sums over all services of all threads, those deleted since included. */
   totals(): Counters {
     return this.#views.statistics.total();
+  }
+
+  /** The same as `ipvsadm` would show it: counters as of the last reading, every 2 s, and rates. */
+  get estimate(): Estimate {
+    return this.#views.estimator.total();
   }
 
   /** Segments not forwarded, by reason, of all threads. */

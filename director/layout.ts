@@ -67,6 +67,8 @@ export const HEADER_TIME = {
   trashScanMs: 0,
   /** Timer wheel of the templates: the tick reached, plus 1. */
   templateTick: 1,
+  /** When the counters are read next for the rates; 0: nobody asked yet. */
+  estimationMs: 2,
   /** Timeouts in ms by state, see timeouts.ts. */
   timeouts: 8,
 } as const;

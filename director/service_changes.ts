@@ -6,28 +6,28 @@
 import { DirectorError } from "../errors.ts";
 import type { ChangeParts, Changes } from "./changes.ts";
 import type { DestinationChanges } from "./destination_changes.ts";
+import type { Estimator } from "./estimator.ts";
 import { SERVICE, SERVICE_WORDS } from "./layout.ts";
 import { keyText } from "./services.ts";
 import type { ServiceSpec } from "./specs.ts";
-import type { Statistics } from "./statistics.ts";
 
 /** Changes of services, as the kernel answers them. */
 export class ServiceChanges {
   readonly #changes: Changes;
   readonly #parts: ChangeParts;
   readonly #destinationChanges: DestinationChanges;
-  readonly #statistics: Statistics;
+  readonly #estimator: Estimator;
 
   constructor(
     parts: ChangeParts,
     changes: Changes,
     destinationChanges: DestinationChanges,
-    statistics: Statistics,
+    estimator: Estimator,
   ) {
     this.#parts = parts;
     this.#changes = changes;
     this.#destinationChanges = destinationChanges;
-    this.#statistics = statistics;
+    this.#estimator = estimator;
   }
 
   /** @returns the handle */
@@ -44,7 +44,7 @@ export class ServiceChanges {
         throw error;
       }
       this.#changes.startScheduler(slot);
-      this.#statistics.zeroService(slot);
+      this.#estimator.beginService(slot);
       return store.services[slot * SERVICE_WORDS + SERVICE.handle] ?? 0;
     });
   }

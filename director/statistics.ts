@@ -65,8 +65,24 @@ export class Statistics {
 
   get drops(): DropCounters {
     return Object.fromEntries(
-      REASONS.map(([name, reason]) => [name, this.#sum(this.#drops + reason)]),
+      REASONS.map(([name, reason]) => [name, this.sum(this.#drops + reason)]),
     ) as DropCounters;
+  }
+
+  /** Where the five counters of a service begin; those of the total begin at 0. */
+  indexOfService(service: number): number {
+    return this.#services + service * COUNTERS;
+  }
+
+  indexOfDestination(destination: number): number {
+    return this.#destinations + destination * COUNTERS;
+  }
+
+  /** A counter of all workers together, since the start. */
+  sum(index: number): number {
+    let sum = 0;
+    for (let at = index; at < this.#counters.length; at += this.#block) sum += this.#counters[at] ?? 0;
+    return sum;
   }
 
   total(): Counters {
@@ -74,24 +90,16 @@ export class Statistics {
   }
 
   ofService(service: number): Counters {
-    return this.#read(this.#services + service * COUNTERS);
+    return this.#read(this.indexOfService(service));
   }
 
   ofDestination(destination: number): Counters {
-    return this.#read(this.#destinations + destination * COUNTERS);
+    return this.#read(this.indexOfDestination(destination));
   }
 
-  /** Lets the total count from 0 again. The counters themselves go on: other threads own them. */
-  zeroTotal(): void {
-    this.#rebase(0);
-  }
-
-  zeroService(service: number): void {
-    this.#rebase(this.#services + service * COUNTERS);
-  }
-
-  zeroDestination(destination: number): void {
-    this.#rebase(this.#destinations + destination * COUNTERS);
+  /** Lets an object's numbers begin at 0 again. The counters themselves go on: other threads own them. */
+  zero(index: number): void {
+    for (let at = index; at < index + COUNTERS; at++) this.#bases[at] = this.sum(at);
   }
 
   #traffic(
@@ -120,14 +128,8 @@ export class Statistics {
     this.#counters[this.#start + index] = (this.#counters[this.#start + index] ?? 0) + by;
   }
 
-  #sum(index: number): number {
-    let sum = 0;
-    for (let at = index; at < this.#counters.length; at += this.#block) sum += this.#counters[at] ?? 0;
-    return sum;
-  }
-
   #read(index: number): Counters {
-    const value = (counter: number) => this.#sum(index + counter) - (this.#bases[index + counter] ?? 0);
+    const value = (counter: number) => this.sum(index + counter) - (this.#bases[index + counter] ?? 0);
     return {
       connections: value(COUNTER.connections),
       inPackets: value(COUNTER.inPackets),
@@ -135,11 +137,5 @@ export class Statistics {
       inBytes: value(COUNTER.inBytes),
       outBytes: value(COUNTER.outBytes),
     };
-  }
-
-  #rebase(index: number): void {
-    for (let counter = 0; counter < COUNTERS; counter++) {
-      this.#bases[index + counter] = this.#sum(index + counter);
-    }
   }
 }

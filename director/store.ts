@@ -28,7 +28,7 @@ import { WHEEL_BUCKETS } from "./timer_wheel.ts";
 
 /** "lvsd", little-endian, and the number of the layout. */
 const MAGIC = 0x6473766c;
-const LAYOUT_VERSION = 1;
+const LAYOUT_VERSION = 2;
 
 /**
  * Typed arrays over one buffer. A worker attaches to the buffer that the main thread made.
@@ -65,6 +65,10 @@ export class Store {
   readonly counters: Float64Array;
   /** What was counted before the last `-Z`; one block. */
   readonly counterBases: Float64Array;
+  /** Counters as of the estimator's last reading, what they were at the last `-Z`, and averages; one block each. */
+  readonly readings: Float64Array;
+  readonly readingBases: Float64Array;
+  readonly rateAverages: Float64Array;
 
   private constructor(buffer: ArrayBufferLike, capacities: Capacities) {
     const at = sections(capacities);
@@ -88,6 +92,9 @@ export class Store {
     this.cells = words(at.cells);
     this.counters = floats(at.counters);
     this.counterBases = floats(at.counterBases);
+    this.readings = floats(at.readings);
+    this.readingBases = floats(at.readingBases);
+    this.rateAverages = floats(at.rateAverages);
   }
 
   /** A new, empty store. Memory is reserved, not touched: the system hands out pages as rows come into use. */
@@ -185,6 +192,9 @@ function sections(capacities: Capacities) {
     cells: take(schedulerCells, 4),
     counters: take(block * workers, 8),
     counterBases: take(block, 8),
+    readings: take(block, 8),
+    readingBases: take(block, 8),
+    rateAverages: take(block, 8),
   };
   return { ...at, end };
 }

@@ -5,6 +5,7 @@
  */
 import type { ConnectionTable } from "./connections.ts";
 import type { Entries } from "./entries.ts";
+import type { Estimator } from "./estimator.ts";
 import { HEADER } from "./layout.ts";
 import type { Locks } from "./locks.ts";
 import type { Store } from "./store.ts";
@@ -18,8 +19,8 @@ export interface TimekeepingParts {
   readonly templates: TemplateTable;
   readonly entries: Entries;
   readonly locks: Locks;
-  /** The control plane's alone. */
-  readonly trash: Trash | undefined;
+  /** What the control plane's thread alone does. */
+  readonly slow: { readonly trash: Trash; readonly estimator: Estimator } | undefined;
 }
 
 /** Moves one thread's time forward. */
@@ -35,7 +36,7 @@ export class Timekeeping {
   }
 
   advance(nowMs: number): void {
-    const { store, table, templates, entries, trash } = this.#parts;
+    const { store, table, templates, entries, slow } = this.#parts;
     this.lastMs = nowMs;
     const sweep = Atomics.load(store.header, HEADER.sweep);
     if (sweep !== this.#swept) {
@@ -53,7 +54,8 @@ export class Timekeeping {
       if (tick >= templateTick) this.#stepTemplates(tick, tickMs);
       if (tick >= entryTick) entries.step(tick, tickMs);
     }
-    trash?.scan(nowMs);
+    slow?.trash.scan(nowMs);
+    slow?.estimator.advance(nowMs);
   }
 
   /** Whoever comes first does it; a thread that finds the lock taken leaves it to the next call. */

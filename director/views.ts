@@ -21,6 +21,7 @@ import {
   TEMPLATE,
   TEMPLATE_WORDS,
 } from "./layout.ts";
+import type { Estimate, Estimator } from "./estimator.ts";
 import type { MethodName, ServiceKey } from "./specs.ts";
 import type { Counters, Statistics } from "./statistics.ts";
 import { SCTP_STATES } from "./sctp_states.ts";
@@ -42,7 +43,10 @@ export interface ServiceView {
     readonly mask: readonly number[];
   };
   readonly destinationCount: number;
+  /** Counted up to now. */
   readonly statistics: Counters;
+  /** As the kernel shows it: counters as of the last reading, every 2 s, and rates. */
+  readonly estimate: Estimate;
 }
 
 export interface DestinationView {
@@ -64,7 +68,10 @@ export interface DestinationView {
   readonly overloaded: boolean;
   /** False in the trash. */
   readonly available: boolean;
+  /** Counted up to now. */
   readonly statistics: Counters;
+  /** As the kernel shows it, see {@linkcode ServiceView}. */
+  readonly estimate: Estimate;
 }
 
 export interface ConnectionView {
@@ -95,11 +102,12 @@ export interface ViewParts {
   readonly templates: TemplateTable;
   readonly schedulers: BoundSchedulers;
   readonly statistics: Statistics;
+  readonly estimator: Estimator;
   readonly table: ConnectionTable;
 }
 
 export function viewService(parts: ViewParts, slot: number): ServiceView {
-  const { store, schedulers, statistics } = parts;
+  const { store, schedulers, statistics, estimator } = parts;
   const base = slot * SERVICE_WORDS;
   const word = (index: number) => store.services[base + index] ?? 0;
   const flags = word(SERVICE.flags);
@@ -125,11 +133,12 @@ export function viewService(parts: ViewParts, slot: number): ServiceView {
     }),
     destinationCount: word(SERVICE.destinationCount),
     statistics: statistics.ofService(slot),
+    estimate: estimator.ofService(slot),
   };
 }
 
 export function viewDestination(parts: ViewParts, slot: number): DestinationView {
-  const { store, statistics } = parts;
+  const { store, statistics, estimator } = parts;
   const base = slot * DESTINATION_WORDS;
   const word = (index: number) => store.destinations[base + index] ?? 0;
   return {
@@ -149,6 +158,7 @@ export function viewDestination(parts: ViewParts, slot: number): DestinationView
     overloaded: word(DESTINATION.overloaded) === 1,
     available: word(DESTINATION.available) === 1,
     statistics: statistics.ofDestination(slot),
+    estimate: estimator.ofDestination(slot),
   };
 }
 
