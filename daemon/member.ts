@@ -4,6 +4,7 @@
  * @module
  */
 import type { DestinationConfig, ForwardingMethodName } from "../config/model.ts";
+import { destinationSpecification } from "../config/specification.ts";
 import type { Director } from "../director/director.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import { formatEndpoint, isNamed } from "../net/endpoint.ts";
@@ -65,10 +66,18 @@ export class Member {
   ): void {
     if (!wish.present || this.endpoint === undefined) return;
     if (this.#held === undefined) {
-      this.handle = director.addDestination(service, this.#specification(method, this.endpoint), nowMs);
+      this.handle = director.addDestination(
+        service,
+        destinationSpecification(this.config, this.endpoint, method),
+        nowMs,
+      );
       this.#held = { endpoint: this.endpoint, config: this.config, method, weight: this.config.weight };
     } else if (this.#held.method !== method || !sameSpecification(this.#held.config, this.config)) {
-      director.editDestination(this.handle, this.#specification(method, this.endpoint), nowMs);
+      director.editDestination(
+        this.handle,
+        destinationSpecification(this.config, this.endpoint, method),
+        nowMs,
+      );
       this.#held = { endpoint: this.endpoint, config: this.config, method, weight: this.config.weight };
     }
     if (this.#held.weight !== wish.effectiveWeight) {
@@ -84,21 +93,6 @@ export class Member {
     this.#held = undefined;
     this.handle = ABSENT;
     return left;
-  }
-
-  #specification(
-    method: ForwardingMethodName,
-    endpoint: Endpoint,
-  ): Parameters<Director["addDestination"]>[1] {
-    return {
-      address: endpoint.address,
-      port: endpoint.port,
-      method,
-      weight: this.config.weight,
-      upperThreshold: this.config.upperThreshold,
-      lowerThreshold: this.config.lowerThreshold,
-      allowMixedFamilies: true,
-    };
   }
 }
 

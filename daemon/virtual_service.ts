@@ -5,12 +5,11 @@
  */
 import type { DestinationConfig, HealthCheckConfig, ServiceConfig } from "../config/model.ts";
 import { serviceIdentity } from "../config/plan.ts";
-import type { Director } from "../director/director.ts";
+import { serviceSpecification } from "../config/specification.ts";
 import type { Binding, BindingOptions } from "../engines/engine.ts";
 import { makeCheck } from "../healthcheck/make_check.ts";
 import type { HealthChange, Watch } from "../healthcheck/monitor.ts";
 import { type Endpoint, formatEndpoint, isNamed } from "../net/endpoint.ts";
-import { PROTOCOL } from "../net/flow.ts";
 import type { Assembly } from "./assembly.ts";
 import { Listener } from "./listener.ts";
 import { Member } from "./member.ts";
@@ -32,7 +31,7 @@ export class VirtualService {
     this.key = serviceIdentity(config);
     this.#config = config;
     this.#around = around;
-    this.handle = around.director.addService(specificationOf(config), around.clock.nowMs());
+    this.handle = around.director.addService(serviceSpecification(config), around.clock.nowMs());
     this.listener = new Listener({
       engine: around.engine,
       clock: around.clock,
@@ -70,8 +69,8 @@ export class VirtualService {
     const { director, clock } = this.#around;
     const before = this.#config;
     this.#config = config;
-    if (JSON.stringify(specificationOf(before)) !== JSON.stringify(specificationOf(config))) {
-      director.editService(this.handle, specificationOf(config), clock.nowMs());
+    if (JSON.stringify(serviceSpecification(before)) !== JSON.stringify(serviceSpecification(config))) {
+      director.editService(this.handle, serviceSpecification(config), clock.nowMs());
     }
     this.listener.update(optionsOf(config));
     this.#configure(config);
@@ -281,21 +280,6 @@ export class VirtualService {
 
 function targetOf(endpoint: Endpoint, options: HealthCheckConfig | undefined): Endpoint {
   return options?.port === undefined ? endpoint : { address: endpoint.address, port: options.port };
-}
-
-function specificationOf(config: ServiceConfig): Parameters<Director["addService"]>[0] {
-  const { persistence } = config;
-  return {
-    key: {
-      protocol: PROTOCOL[config.protocol],
-      address: config.listen.address,
-      port: config.listen.port,
-    },
-    scheduler: config.scheduler,
-    flags: config.schedulerFlags,
-    onePacket: config.onePacket,
-    ...(persistence === undefined ? {} : { persistence }),
-  };
 }
 
 function bindingOf(config: ServiceConfig, service: number): Binding {
