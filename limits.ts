@@ -13,7 +13,7 @@ export const LIMITS = {
   connectionEntries: 262_144,
   /** Persistence templates over all services. */
   persistenceTemplates: 65_536,
-  /** 32-bit cells for the schedulers of all services: 16 MiB, enough for 4,096 services with sh or 1,000 with mh. */
+  /** 32-bit cells for the schedulers of all services: 16 MiB, enough for 4,096 services with sh, 1,000 with mh, 21 with lblc. */
   schedulerCells: 4_194_304,
   /** Wait of the control plane for a lock that a worker holds; a decision takes microseconds. Milliseconds. */
   lockWaitMs: 1_000,

@@ -21,7 +21,7 @@ Usage: lvsd run -c FILE [--watch]
       --tcp ADDRESS      listen here: :8080, 127.0.0.1:8080, [::1]:8080
       --udp ADDRESS      the same for UDP; --tcp and --udp may be given several times
       --to SERVERS       real servers, comma-separated: 127.0.0.1:3001,127.0.0.1:3002@3 (@3 is the weight)
-  -s, --scheduler NAME   rr, wrr, lc, wlc (default), sh
+  -s, --scheduler NAME   wlc (default), rr, wrr, lc, sed, nq, sh, mh, dh, lblc, lblcr, fo, ovf, twos
       --admin ADDRESS    admin API (default 127.0.0.1:9180), or off
       --log FORMAT       text (default) or json
       --log-level LEVEL  debug, info (default), warning, error

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { MH_FALLBACK, MH_PORT } from "../schedulers/mh.ts";
 import { SH_FALLBACK, SH_PORT } from "../schedulers/sh.ts";
 
 /** One flag of `ipvsadm -b`. */
@@ -16,6 +17,8 @@ export interface SchedulerFlag {
 export const SCHEDULER_FLAGS: Readonly<Record<string, SchedulerFlag>> = {
   "sh-fallback": { scheduler: "sh", bit: SH_FALLBACK },
   "sh-port": { scheduler: "sh", bit: SH_PORT },
+  "mh-fallback": { scheduler: "mh", bit: MH_FALLBACK },
+  "mh-port": { scheduler: "mh", bit: MH_PORT },
 };
 
 /** Bits of these flags together. */

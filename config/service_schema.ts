@@ -75,7 +75,7 @@ export const serviceSection = section({
   scheduler: choice("scheduler", SCHEDULER_NAMES).default("wlc")
     .describe("How a destination is chosen for a new connection."),
   flags: list(choice("flag", Object.keys(SCHEDULER_FLAGS)), "[sh-fallback]").prefault([])
-    .describe("Scheduler flags, `-b` of ipvsadm. For the scheduler sh only.")
+    .describe("Scheduler flags, `-b` of ipvsadm. For the schedulers sh and mh only.")
     .meta({ example: ["sh-fallback"] }),
   mode: choice("mode", FORWARDING_METHOD_NAMES).default("nat")
     .describe("Forwarding method. dr and tun allow no port mapping."),

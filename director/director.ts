@@ -129,7 +129,7 @@ export class Director implements TrafficEntrance {
     const statistics = new Statistics(store, workerIndex);
     const estimator = new Estimator({ store, services, destinations, statistics });
     const table = ConnectionTable.create(store, options.connectionEntries ?? LIMITS.connectionEntries, seed);
-    const trash = new Trash(store, destinations);
+    const trash = new Trash({ store, services, destinations, schedulers });
     const entries = new Entries({ store, table, destinations, templates, locks, onExpire });
     const scheduling = new Scheduling({ store, destinations, templates, schedulers, list, locks, random });
     this.store = store;

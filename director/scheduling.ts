@@ -18,15 +18,28 @@ import { DROP_REASON, type DropReason } from "./verdict.ts";
 
 const FTP_PORT = 21;
 const EXPIRE_QUIESCENT_TEMPLATE = sysctlIndex("expire_quiescent_template");
+const LBLC_EXPIRATION = sysctlIndex("lblc_expiration");
+const LBLCR_EXPIRATION = sysctlIndex("lblcr_expiration");
 const NOTHING_MASKED: readonly number[] = [];
 
 class ReusedQuestion implements Question {
+  readonly #header: Int32Array;
   flow: Flow;
   flags = 0;
   readonly inverse = false;
 
-  constructor(flow: Flow) {
+  constructor(header: Int32Array, flow: Flow) {
+    this.#header = header;
     this.flow = flow;
+  }
+
+  // Switches are read when a scheduler asks: most never do.
+  get lblcExpirationMs(): number {
+    return (this.#header[LBLC_EXPIRATION] ?? 0) * 1_000;
+  }
+
+  get lblcrExpirationMs(): number {
+    return (this.#header[LBLCR_EXPIRATION] ?? 0) * 1_000;
   }
 }
 
@@ -96,11 +109,12 @@ export class Scheduling {
     const { schedulers, list, random, destinations } = this.#parts;
     const bound = schedulers.of(service);
     if (bound === undefined) return false;
-    const question = this.#question ??= new ReusedQuestion(flow);
+    const question = this.#question ??= new ReusedQuestion(this.#parts.store.header, flow);
     question.flow = flow;
     question.flags = this.#services[service * SERVICE_WORDS + SERVICE.flags] ?? 0;
     const handle = bound.scheduler.pick(question, list.use(service, masked), bound.cells, nowMs, random);
-    if (handle === NO_DESTINATION) return false;
+    // lblc and lblcr stay with a server that looks overloaded: after a failure of that server they have no other.
+    if (handle === NO_DESTINATION || (masked.length > 0 && masked.includes(handle))) return false;
     this.destination = destinations.slotOf(handle);
     return this.destination !== 0;
   }

@@ -1,17 +1,27 @@
 /**
- * Deleted destinations. They keep their row while connections or templates name them, and come back to life when the
+ * Deleted destinations. They keep their row while connections, templates or lblc mappings name them, and come back to life when the
  * same one is added again.
  *
  * @module
  */
 import type { Endpoint } from "../net/endpoint.ts";
+import type { BoundSchedulers } from "./bound_schedulers.ts";
 import type { DestinationTable } from "./destinations.ts";
 import { DESTINATION, DESTINATION_WORDS, HEADER, HEADER_TIME, SERVICE, SERVICE_WORDS } from "./layout.ts";
+import type { ServiceTable } from "./services.ts";
 import type { Store } from "./store.ts";
 
 /** IP_VS_DEST_TRASH_PERIOD: how long an unused one is kept, looked at twice in that time. */
 const KEEP_MS = 120_000;
 const SCAN_MS = KEEP_MS / 2;
+
+/** What the trash is about. */
+export interface TrashParts {
+  readonly store: Store;
+  readonly services: ServiceTable;
+  readonly destinations: DestinationTable;
+  readonly schedulers: BoundSchedulers;
+}
 
 /** The list of deleted destinations; the control plane's. In it `next` and `previous` hold rows, not handles. */
 export class Trash {
@@ -20,9 +30,13 @@ export class Trash {
   readonly #header: Int32Array;
   readonly #times: Float64Array;
   readonly #destinations: DestinationTable;
+  readonly #services: ServiceTable;
+  readonly #schedulers: BoundSchedulers;
 
-  constructor(store: Store, destinations: DestinationTable) {
+  constructor({ store, services, destinations, schedulers }: TrashParts) {
     this.#store = store;
+    this.#services = services;
+    this.#schedulers = schedulers;
     this.#words = store.destinations;
     this.#header = store.header;
     this.#times = store.times;
@@ -54,7 +68,7 @@ export class Trash {
     return 0;
   }
 
-  /** Frees those that nobody has named for 120 s. */
+  /** Frees those that nobody has named for 120 s: no connection, no template, no scheduler's memory of addresses. */
   scan(nowMs: number): void {
     if (this.#header[HEADER.firstTrash] === 0) return;
     while ((this.#times[HEADER_TIME.trashScanMs] ?? 0) <= nowMs) {
@@ -65,7 +79,10 @@ export class Trash {
     }
   }
 
-  /** Frees the unused one that has waited longest, for its row is needed now; false when all are named. */
+  /**
+   * Frees the unused one that has waited longest, for its row is needed now; false when connections or templates name all. A
+   * scheduler that remembers it finds it gone for good: its handle names nothing else.
+   */
   reclaim(): boolean {
     let slot = this.#header[HEADER.lastTrash] ?? 0;
     while (slot !== 0) {
@@ -80,7 +97,7 @@ export class Trash {
   }
 
   #look(slot: number, nowMs: number): void {
-    if (this.#destinations.isReferred(slot)) return;
+    if (this.#destinations.isReferred(slot) || this.#isRemembered(slot)) return;
     const idleSince = (this.#store.destinationTimes[slot] ?? 0) - 1;
     if (idleSince < 0) {
       this.#store.destinationTimes[slot] = nowMs + 1;
@@ -88,6 +105,13 @@ export class Trash {
       this.#unlink(slot);
       this.#destinations.give(slot);
     }
+  }
+
+  #isRemembered(slot: number): boolean {
+    const base = slot * DESTINATION_WORDS;
+    const service = this.#services.slotOf(this.#words[base + DESTINATION.service] ?? 0);
+    const bound = service === 0 ? undefined : this.#schedulers.of(service);
+    return bound?.scheduler.remembers?.(bound.cells, this.#words[base + DESTINATION.handle] ?? 0) ?? false;
   }
 
   #belongsTo(base: number, service: number): boolean {

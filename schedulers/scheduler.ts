@@ -11,7 +11,8 @@ export const NO_DESTINATION = -1;
 
 /**
  * The destinations of one virtual service as a scheduler sees them, in the kernel's list order (the one added last
- * comes first). A destination is named by a number that stays the same while it exists. Reading allocates nothing.
+ * comes first). A destination is named by a number that stays the same while it exists, and is no other's afterwards.
+ * Reading allocates nothing.
  */
 export interface DestinationList {
   /** First destination, or `NO_DESTINATION`. */
@@ -47,6 +48,9 @@ export interface Question {
   readonly flags: number;
   /** True when the flow was taken from the packet quoted in an ICMP error, so its sides are swapped. */
   readonly inverse: boolean;
+  /** The switches `lblc_expiration` and `lblcr_expiration` in milliseconds; a day when absent. */
+  readonly lblcExpirationMs?: number;
+  readonly lblcrExpirationMs?: number;
 }
 
 /**
@@ -70,4 +74,6 @@ export interface Scheduler {
   edited(list: DestinationList, cells: Int32Array): void;
   /** Chooses for a new connection, or refuses with `NO_DESTINATION`. Nothing is allocated and nothing counted. */
   pick(question: Question, list: DestinationList, cells: Int32Array, nowMs: number, random: Random): number;
+  /** Whether a deleted destination is still named in the cells; it is then kept for its return. Absent: never. */
+  remembers?(cells: Int32Array, destination: number): boolean;
 }

@@ -1,20 +1,27 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { IpAddress } from "../../net/address.ts";
-import { SH_FALLBACK, SH_PORT } from "../../schedulers/sh.ts";
+import { SeededRandom } from "../../net/random.ts";
 import { findScheduler, SCHEDULER_NAMES } from "../../schedulers/registry.ts";
-import type { Scheduler } from "../../schedulers/scheduler.ts";
+import { type Scheduler, SCHEDULER_FLAG } from "../../schedulers/scheduler.ts";
 import { MEMORIES, Service } from "../conformance/schedulers/service.ts";
-import { listOf, makeTwin } from "../conformance/schedulers/twins.ts";
+import { listOf, type Twin } from "../conformance/schedulers/twin.ts";
+import { makeTwin } from "../conformance/schedulers/twins.ts";
+
+const { flag1: FALLBACK, flag2: PORT } = SCHEDULER_FLAG;
 
 /** One thing that happens to a service; `which` selects a server modulo how many there are. */
 type Step =
   | { kind: "add"; weight: number; port: number }
-  | { kind: "remove" | "overload"; which: number }
+  | { kind: "remove" | "revive" | "overload"; which: number }
+  | { kind: "wait"; ms: number }
   | { kind: "overloadAll"; overloaded: boolean }
   | { kind: "weight"; which: number; weight: number }
   | { kind: "load"; which: number; active: number; inactive: number }
-  | { kind: "pick"; client: number; port: number; times: number };
+  | { kind: "pick"; client: number; port: number; virtual: number; times: number };
+
+/** Of lblc and lblcr in these histories. */
+const EXPIRATION_MS = 3_000;
 
 const which = fc.nat(63);
 const weight = fc.oneof(
@@ -26,7 +33,17 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("add" as const), weight, port: fc.nat(65_535) }) },
   {
     weight: 1,
-    arbitrary: fc.record({ kind: fc.constantFrom("remove" as const, "overload" as const), which }),
+    arbitrary: fc.record({
+      kind: fc.constantFrom("remove" as const, "revive" as const, "overload" as const),
+      which,
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("wait" as const),
+      ms: fc.constantFrom(40, 2_960, 3_000, 3_040, 60_000, 400_000, 1_800_000, 90_000_000),
+    }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("weight" as const), which, weight }) },
   {
@@ -47,6 +64,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       kind: fc.constant("pick" as const),
       client: fc.nat(0xffff_ffff),
       port: fc.nat(65_535),
+      virtual: fc.nat(4),
       times: fc.integer({ min: 1, max: 30 }),
     }),
   },
@@ -55,13 +73,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 for (const name of SCHEDULER_NAMES) {
   const scheduler = findScheduler(name);
   assert.ok(scheduler);
-  for (const flags of name === "sh" ? [0, SH_FALLBACK, SH_PORT, SH_FALLBACK | SH_PORT] : [0]) {
+  const hasFlags = name === "sh" || name === "mh";
+  for (const flags of hasFlags ? [0, FALLBACK, PORT, FALLBACK | PORT] : [0]) {
     Deno.test(`${name} (flags ${flags}) decides like its plain twin through any history, in any memory`, () => {
       fc.assert(
         fc.property(
           fc.array(step, { maxLength: 60, size: "max" }),
           fc.constantFrom(...Object.values(MEMORIES)),
-          (steps, memory) => live(scheduler, flags, memory, steps),
+          (steps, memory) => new Pair(scheduler, flags, memory).live(steps),
         ),
         { numRuns: 120 },
       );
@@ -69,58 +88,84 @@ for (const name of SCHEDULER_NAMES) {
   }
 }
 
-function live(
-  scheduler: Scheduler,
-  flags: number,
-  memory: (bytes: number) => ArrayBufferLike,
-  steps: readonly Step[],
-): void {
-  const service = new Service(scheduler, { flags, memory });
-  const twin = makeTwin(scheduler, flags);
-  for (const [index, step] of steps.entries()) {
+/** A scheduler and its twin, both in charge of the same servers. */
+class Pair {
+  readonly #service: Service;
+  readonly #twin: Twin;
+  readonly #removed: number[] = [];
+
+  constructor(scheduler: Scheduler, flags: number, memory: (bytes: number) => ArrayBufferLike) {
+    this.#service = new Service(scheduler, { flags, memory, random: new SeededRandom(5) });
+    this.#service.question.lblcExpirationMs = EXPIRATION_MS;
+    this.#service.question.lblcrExpirationMs = EXPIRATION_MS;
+    this.#twin = makeTwin(scheduler, flags, new SeededRandom(5));
+  }
+
+  live(steps: readonly Step[]): void {
+    for (const [index, step] of steps.entries()) {
+      if (step.kind === "pick") this.#pick(step, index);
+      else if (step.kind === "wait") this.#service.nowMs += step.ms;
+      else this.#change(step, index);
+    }
+  }
+
+  #pick({ client, port, virtual, times }: Extract<Step, { kind: "pick" }>, index: number): void {
+    const service = this.#service;
+    const from = IpAddress.ipv4(client);
+    const to = IpAddress.ipv4(0xc633_6400 + virtual);
+    const call = {
+      client: from.words,
+      clientPort: port,
+      virtual: to.words,
+      nowMs: service.nowMs,
+      expirationMs: EXPIRATION_MS,
+      server: (handle: number) => ({ ...service.server(handle), handle }),
+    };
+    service.question.flow.virtual.set(to.words);
+    for (let i = 0; i < times; i++) {
+      const expected = this.#twin.pick(listOf(service), call);
+      assert.equal(service.pick(from.toString(), port), expected, `step ${index}, pick ${i}`);
+    }
+  }
+
+  #change(step: Exclude<Step, { kind: "pick" | "wait" }>, index: number): void {
+    const service = this.#service;
+    const before = listOf(service);
+    const gone = step.kind === "remove" ? service.handles[step.which % service.size] : undefined;
     if (step.kind === "add") {
       service.add({ address: `10.0.${index >> 8}.${index & 255}`, weight: step.weight, port: step.port });
-      twin.changed(listOf(service));
-      continue;
-    }
-    if (step.kind === "overloadAll") {
+    } else if (step.kind === "overloadAll") {
       for (const handle of service.handles) service.server(handle).overloaded = step.overloaded;
-      continue;
-    }
-    if (step.kind === "pick") {
-      const client = IpAddress.ipv4(step.client);
-      for (let i = 0; i < step.times; i++) {
-        const expected = twin.pick(listOf(service), { words: client.words, port: step.port });
-        assert.equal(service.pick(client.toString(), step.port), expected, `step ${index}, pick ${i}`);
-      }
-      continue;
-    }
-    const handle = service.handles[step.which % service.size];
-    if (handle !== undefined) change(service, handle, step, twin);
-  }
-}
-
-function change(
-  service: Service,
-  handle: number,
-  step: Exclude<Step, { kind: "add" | "pick" | "overloadAll" }>,
-  twin: ReturnType<typeof makeTwin>,
-): void {
-  const server = service.server(handle);
-  switch (step.kind) {
-    case "remove": {
-      const before = listOf(service);
-      service.remove(handle);
-      return twin.changed(listOf(service), handle, before);
-    }
-    case "weight":
-      service.setWeight(handle, step.weight);
-      return twin.changed(listOf(service));
-    case "overload":
-      server.overloaded = !server.overloaded;
       return;
-    case "load":
-      server.activeConns = step.active;
-      server.inactiveConns = step.inactive;
+    } else if (step.kind === "revive") {
+      const [handle] = this.#removed.splice(step.which % Math.max(1, this.#removed.length), 1);
+      if (handle === undefined) return;
+      service.revive(handle);
+    } else if (!this.#changeServer(step)) return;
+    this.#twin.changed(listOf(service), gone, before);
+  }
+
+  /** Whether the scheduler has been told. */
+  #changeServer(step: Extract<Step, { which: number }>): boolean {
+    const service = this.#service;
+    const handle = service.handles[step.which % service.size];
+    if (handle === undefined) return false;
+    const server = service.server(handle);
+    switch (step.kind) {
+      case "remove":
+        service.remove(handle);
+        this.#removed.push(handle);
+        return true;
+      case "weight":
+        service.setWeight(handle, step.weight);
+        return true;
+      case "load":
+        server.activeConns = step.active;
+        server.inactiveConns = step.inactive;
+        return false;
+      default:
+        server.overloaded = !server.overloaded;
+        return false;
+    }
   }
 }

@@ -28,6 +28,9 @@ export interface Server {
 /** What may be said about a server; the rest is idle, weight 1. */
 export type ServerText = Partial<Omit<Server, "address" | "lastWeight">> & { address: string };
 
+/** A question as open as a test wants it. */
+export type WritableQuestion = { -readonly [name in keyof Question]: Question[name] };
+
 /** The kinds of memory that cells may lie in. */
 export const MEMORIES = {
   "ArrayBuffer": (bytes: number): ArrayBufferLike => new ArrayBuffer(bytes),
@@ -37,14 +40,15 @@ export const MEMORIES = {
 const GUARD_CELLS = 8;
 const GUARD = 0x5a5a5a5a;
 
-/** A service with one scheduler. Its handles are slots that are used again, as in the director's store. */
+/** A service with one scheduler. A server that was removed can still be read, as from the director's trash. */
 export class Service implements DestinationList {
   readonly #scheduler: Scheduler;
-  readonly #servers: (Server | undefined)[] = [];
+  readonly #servers: Server[] = [];
   readonly #memory: Int32Array;
   readonly #random: Random;
-  readonly #question: { flow: Flow; flags: number; inverse: boolean };
+  readonly #question: WritableQuestion;
   #order: number[] = [];
+  nowMs = 0;
   /** What the scheduler may write to. */
   readonly cells: Int32Array;
 
@@ -63,8 +67,7 @@ export class Service implements DestinationList {
 
   /** Puts a server at the head of the list and returns its handle. */
   add({ address, weight = 1, ...rest }: ServerText): number {
-    const free = this.#servers.indexOf(undefined);
-    const handle = free < 0 ? this.#servers.length : free;
+    const handle = this.#servers.length;
     this.#servers[handle] = {
       ...{ port: 80, activeConns: 0, inactiveConns: 0, overloaded: false, available: true },
       ...rest,
@@ -72,9 +75,21 @@ export class Service implements DestinationList {
       weight,
       lastWeight: weight,
     };
+    this.#enter(handle);
+    return handle;
+  }
+
+  /** Puts a removed server back, at the head of the list: its connections have kept it. */
+  revive(handle: number): void {
+    const server = this.server(handle);
+    server.available = true;
+    server.lastWeight = server.weight;
+    this.#enter(handle);
+  }
+
+  #enter(handle: number): void {
     this.#order.unshift(handle);
     this.#scheduler.added(this, this.cells, handle);
-    return handle;
   }
 
   /** Adds several, first to last; the last one is the head of the list afterwards. */
@@ -87,7 +102,6 @@ export class Service implements DestinationList {
     this.#order = this.#order.filter((other) => other !== handle);
     this.server(handle).available = false;
     this.#scheduler.removed(this, this.cells, handle);
-    this.#servers[handle] = undefined;
   }
 
   setWeight(handle: number, weight: number): void {
@@ -109,7 +123,7 @@ export class Service implements DestinationList {
 
   /** Asks again for the same client. */
   pickAgain(cells = this.cells): number {
-    return this.#scheduler.pick(this.#question, this, cells, 0, this.#random);
+    return this.#scheduler.pick(this.#question, this, cells, this.nowMs, this.#random);
   }
 
   /** Asks and counts an active connection (TCP) or an inactive one (UDP). */
@@ -121,7 +135,7 @@ export class Service implements DestinationList {
     return handle;
   }
 
-  get question(): Question & { flow: Flow; flags: number } {
+  get question(): WritableQuestion {
     return this.#question;
   }
 
@@ -137,7 +151,7 @@ export class Service implements DestinationList {
 
   /** Everything but the cells, as text. */
   snapshot(): string {
-    const servers = this.#servers.map((it) => it && { ...it, address: it.address.toString() });
+    const servers = this.#servers.map((it) => ({ ...it, address: it.address.toString() }));
     const { flow, flags, inverse } = this.#question;
     const guards = [...this.#memory.subarray(0, GUARD_CELLS), ...this.#memory.subarray(-GUARD_CELLS)];
     return JSON.stringify({ order: this.#order, servers, flow, flags, inverse, guards });

@@ -4,41 +4,38 @@
  *
  * @module
  */
+import type { Random } from "../../../net/random.ts";
 import { NO_DESTINATION, type Scheduler } from "../../../schedulers/scheduler.ts";
-import type { Server, Service } from "./service.ts";
-
-/** A server with its handle. */
-export type Seen = Server & { readonly handle: number };
-
-/** The plain form of a scheduler. `list` is in list order, newest first. */
-export interface Twin {
-  /** After any change of the list or of a server; `gone` and `before`: the handle that left, and the list it left. */
-  changed(list: readonly Seen[], gone?: number, before?: readonly Seen[]): void;
-  pick(list: readonly Seen[], client: { readonly words: Uint32Array; readonly port: number }): number;
-}
-
-/** The service's list as a twin sees it. */
-export function listOf(service: Service): Seen[] {
-  return service.handles.map((handle) => ({ ...service.server(handle), handle }));
-}
+import { type Choose, load, pickSmallest, type Seen, type Twin, usable, weight } from "./twin.ts";
+import { DestinationHashing, Maglev, SourceHashing } from "./twins_hashing.ts";
+import { Locality, LocalityWithReplication } from "./twins_locality.ts";
 
 /** Makes the twin of a scheduler for a service with these flags. */
-export function makeTwin(scheduler: Scheduler, flags: number): Twin {
+export function makeTwin(scheduler: Scheduler, flags: number, random: Random): Twin {
   const make = TWINS[scheduler.name];
   if (make === undefined) throw new Error(`write a twin for the scheduler ${scheduler.name}`);
-  return make(flags);
+  return make(flags, random);
 }
 
-const TWINS: Readonly<Record<string, (flags: number) => Twin>> = {
+const TWINS: Readonly<Record<string, (flags: number, random: Random) => Twin>> = {
   rr: () => new RoundRobin(),
   wrr: () => new WeightedRoundRobin(),
   lc: () => smallest((it) => BigInt.asUintN(32, load(it)), () => 1n),
-  wlc: () => smallest(load, (it) => BigInt(it.weight)),
+  wlc: () => smallest(load, weight),
+  sed: () => smallest(delay, weight),
+  nq: () => firstOf(pickIdle, pickSmallest(delay, weight)),
+  fo: () => firstOf((list) => heaviest(list.filter(usable))),
+  ovf: () => firstOf((list) => heaviest(list.filter((it) => usable(it) && it.activeConns <= it.weight))),
+  twos: (_flags, random) => firstOf((list) => pickOfTwo(list.filter(usable), random)),
   sh: (flags) => new SourceHashing(flags),
+  dh: () => new DestinationHashing(),
+  mh: (flags) => new Maglev(flags),
+  lblc: () => new Locality(),
+  lblcr: () => new LocalityWithReplication(),
 };
 
-const usable = (it: Seen): boolean => it.weight > 0 && !it.overloaded;
-const load = (it: Seen): bigint => 256n * BigInt(it.activeConns) + BigInt(it.inactiveConns);
+const delay = (it: Seen): bigint => BigInt(it.activeConns) + 1n;
+const pickIdle = (list: readonly Seen[]) => list.find((it) => usable(it) && it.activeConns === 0);
 
 class RoundRobin implements Twin {
   #last = NO_DESTINATION;
@@ -105,40 +102,31 @@ class WeightedRoundRobin implements Twin {
   }
 }
 
-/** The smallest load for its weight, the first of equals. */
-function smallest(loadOf: (it: Seen) => bigint, weightOf: (it: Seen) => bigint): Twin {
-  const isLess = (a: Seen, b: Seen) => loadOf(a) * weightOf(b) < loadOf(b) * weightOf(a);
+/** A twin without a memory: the answer of the first that has one. */
+function firstOf(...ways: readonly Choose[]): Twin {
   return {
     changed() {},
-    pick(list) {
-      const candidates = list.filter(usable);
-      return candidates.find((it) => !candidates.some((other) => isLess(other, it)))?.handle ??
-        NO_DESTINATION;
-    },
+    pick: (list) => ways.map((way) => way(list)).find((it) => it !== undefined)?.handle ?? NO_DESTINATION,
   };
 }
 
-class SourceHashing implements Twin {
-  readonly #fallback: boolean;
-  readonly #port: boolean;
+function smallest(loadOf: (it: Seen) => bigint, weightOf: (it: Seen) => bigint): Twin {
+  return firstOf(pickSmallest(loadOf, weightOf));
+}
 
-  constructor(flags: number) {
-    this.#fallback = (flags & 0x08) !== 0;
-    this.#port = (flags & 0x10) !== 0;
-  }
+function heaviest(candidates: readonly Seen[]): Seen | undefined {
+  const most = Math.max(...candidates.map((it) => it.weight));
+  return candidates.find((it) => it.weight === most);
+}
 
-  changed(): void {}
-
-  pick(list: readonly Seen[], client: { readonly words: Uint32Array; readonly port: number }): number {
-    const lap = list.flatMap((it) => new Array<Seen>(Math.min(256, Math.max(1, it.weight))).fill(it));
-    const table = Array.from({ length: 256 }, (_, i) => lap[i % lap.length]);
-    const address = client.words.reduce((sum, word) => sum ^ BigInt(word), 0n);
-    const key = BigInt.asUintN(32, address + (this.#port ? BigInt(client.port) : 0n));
-    const hash = Number(BigInt.asUintN(32, key * 0x61c88647n) >> 24n);
-    const probes = this.#fallback ? Array.from({ length: 256 }, (_, i) => 2 * hash + i) : [];
-    const found = [hash, ...probes].map((i) => table[i % 256]).find((it) => it !== undefined && usable(it));
-    return found?.handle ?? NO_DESTINATION;
-  }
+/** Every server has as many tickets as its weight; number 0, which nobody has, is the first one's too. */
+function pickOfTwo(candidates: readonly Seen[], random: Random): Seen | undefined {
+  if (candidates.length === 0) return undefined;
+  const tickets = candidates.flatMap((it) => new Array<Seen>(it.weight).fill(it));
+  const draw = () => tickets[Math.max(0, random.below(tickets.length + 1) - 1)];
+  const [first, second] = [draw(), draw()];
+  if (first === undefined || second === undefined) return undefined;
+  return weight(second) * load(first) > weight(first) * load(second) ? second : first;
 }
 
 function gcd(a: number, b: number): number {

@@ -36,7 +36,7 @@ Deno.test("check: a wrong file has one line for each mistake", async () => {
   assert.equal(code, 1);
   assert.equal(
     stdout,
-    `${file}:3:16: unknown scheduler "wcl"; allowed: rr, wrr, lc, wlc, sh; did you mean "wlc"?\n`,
+    `${file}:3:16: unknown scheduler "wcl"; allowed: rr, wrr, lc, wlc, sed, nq, sh, mh, dh, lblc, lblcr, fo, ovf, twos; did you mean "wlc"?\n`,
   );
 });
 

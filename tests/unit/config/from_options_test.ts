@@ -53,7 +53,7 @@ Deno.test("options: every mistake is told with its option, once", () => {
     ]);
     assert.ok(
       lines.includes(
-        '--scheduler: unknown scheduler "wcl"; allowed: rr, wrr, lc, wlc, sh; did you mean "wlc"?',
+        '--scheduler: unknown scheduler "wcl"; allowed: rr, wrr, lc, wlc, sed, nq, sh, mh, dh, lblc, lblcr, fo, ovf, twos; did you mean "wlc"?',
       ),
     );
     return true;
