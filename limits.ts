@@ -18,6 +18,15 @@ export const LIMITS = {
   /** Wait of the control plane for a lock that a worker holds; a decision takes microseconds. Milliseconds. */
   lockWaitMs: 1_000,
 
+  /** Rules over all chains. The walk is linear, a few ns a rule: 4,096 that match nothing cost a new connection some 50 µs. */
+  rules: 4_096,
+  /** Address prefixes over all rules; each costs 36 bytes and some ns for a connection that looks at them. */
+  rulePrefixes: 65_536,
+  /** Sources that one limit per source remembers; the least recently seen one gives way. 56 bytes each. */
+  ruleSourcesOfOne: 65_536,
+  /** Sources that all limits per source remember together: 56 MiB. */
+  ruleSources: 1_048_576,
+
   /** Kernel accept queue of one TCP listener; Linux caps it by net.core.somaxconn (4,096). */
   tcpBacklogConnections: 4_096,
   /** Bytes one direction of a TCP connection may hold while the peer is slow, before lvsd stops reading. */
