@@ -3,10 +3,11 @@
  */
 import { parseArgs } from "node:util";
 import { UsageError } from "../errors.ts";
+import { PICKS } from "./picks.ts";
 import { type Effort, type Figure, figures, FULL, SHORT } from "./figures.ts";
 
 export const USAGE = `usage: deno task bench [--short] [--rounds N] [--json FILE] [FIGURE...]
-  FIGURE       ${figures(FULL).map(({ name }) => name).join(", ")} (default: all)
+  FIGURE       ${[...figures(FULL).map(({ name }) => name), PICKS].join(", ")} (default: all)
   --short      one minute in place of five; the ratios scatter more
   --rounds N   measured runs of each side
   --json FILE  writes every run to FILE
@@ -17,6 +18,8 @@ export interface BenchArguments {
   readonly help: boolean;
   readonly effort: Effort;
   readonly figures: readonly Figure[];
+  /** Whether the schedulers' decisions are measured too. */
+  readonly picks: boolean;
   readonly json: string | undefined;
 }
 
@@ -30,13 +33,19 @@ export function parseBenchArguments(args: readonly string[]): BenchArguments {
   }
   const effort = { ...plan, rounds };
   const all = figures(effort);
-  const unknown = positionals.find((name) => !all.some((figure) => figure.name === name));
+  const names = [...all.map(({ name }) => name), PICKS];
+  const unknown = positionals.find((name) => !names.includes(name));
   if (unknown !== undefined) {
-    const names = all.map(({ name }) => name).join(", ");
-    throw new UsageError("FIGURE_UNKNOWN", `there is no figure "${unknown}"; there are ${names}`);
+    throw new UsageError("FIGURE_UNKNOWN", `there is no figure "${unknown}"; there are ${names.join(", ")}`);
   }
-  const chosen = all.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
-  return { help: values.help === true, effort, figures: chosen, json: values.json };
+  const isChosen = (name: string) => positionals.length === 0 || positionals.includes(name);
+  return {
+    help: values.help === true,
+    effort,
+    figures: all.filter(({ name }) => isChosen(name)),
+    picks: isChosen(PICKS),
+    json: values.json,
+  };
 }
 
 function parse(args: readonly string[]) {

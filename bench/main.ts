@@ -6,6 +6,7 @@ import { cpus, release } from "node:os";
 import { EXIT, LvsdError } from "../errors.ts";
 import { requirePeer } from "../tests/peers/required_peers.ts";
 import { type BenchArguments, parseBenchArguments, USAGE } from "./arguments.ts";
+import { measurePicks, PICK_EFFORT, picksTable } from "./picks.ts";
 import { type FigureResult, figureTable, type Report, settingsText, summarise } from "./report.ts";
 import { runRounds } from "./rounds.ts";
 import { Topology } from "./sides.ts";
@@ -23,18 +24,36 @@ function showProgress(text: string): void {
   if (Deno.stderr.isTerminal()) Deno.stderr.writeSync(new TextEncoder().encode(ERASE_LINE + text));
 }
 
-async function bench({ effort, figures, json }: BenchArguments, signal: AbortSignal): Promise<void> {
-  for (const { program } of figures) requirePeer(program);
-  await using topology = await Topology.start(effort.bulkBytes);
-  signal.throwIfAborted();
+async function bench(chosen: BenchArguments, signal: AbortSignal): Promise<void> {
   const header = {
     startedWall: new Date().toISOString(),
     machine: `${cpus()[0]?.model ?? Deno.build.arch}, ${cpus().length} cores, Linux ${release()}`,
-    rounds: effort.rounds,
-    server: topology.server,
-    settings: topology.sides.map(({ name, version, settings }) => ({ name, version, settings })),
+    rounds: chosen.effort.rounds,
   };
-  print(`${settingsText(header)}\n`);
+  const traffic = chosen.figures.length === 0
+    ? { server: [], settings: [], figures: [] }
+    : await benchTraffic(chosen, header, signal);
+  signal.throwIfAborted();
+  const picks = chosen.picks ? measurePicks({ ...PICK_EFFORT, rounds: chosen.effort.rounds }) : [];
+  if (picks.length > 0) print(picksTable(picks));
+  const report: Report = { ...header, ...traffic, picks };
+  if (chosen.json !== undefined) {
+    await Deno.writeTextFile(chosen.json, JSON.stringify(report, null, 2) + "\n");
+  }
+}
+
+/** The figures that need clients and real servers. */
+async function benchTraffic(
+  { effort, figures }: BenchArguments,
+  header: Pick<Report, "startedWall" | "machine" | "rounds">,
+  signal: AbortSignal,
+): Promise<Pick<Report, "server" | "settings" | "figures">> {
+  for (const { program } of figures) requirePeer(program);
+  await using topology = await Topology.start(effort.bulkBytes);
+  signal.throwIfAborted();
+  const { server } = topology;
+  const settings = topology.sides.map(({ name, version, settings }) => ({ name, version, settings }));
+  print(`${settingsText({ ...header, server, settings })}\n`);
   const results: FigureResult[] = [];
   for (const figure of figures) {
     const progress = (round: number, side: string) => {
@@ -48,8 +67,7 @@ async function bench({ effort, figures, json }: BenchArguments, signal: AbortSig
     results.push(result);
     print(`${figureTable(result)}\n`);
   }
-  const report: Report = { ...header, figures: results };
-  if (json !== undefined) await Deno.writeTextFile(json, JSON.stringify(report, null, 2) + "\n");
+  return { server, settings, figures: results };
 }
 
 async function main(args: readonly string[]): Promise<number> {

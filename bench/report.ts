@@ -2,6 +2,7 @@
  * What a benchmark found, as a table for people and as JSON.
  */
 import type { Figure } from "./figures.ts";
+import type { PickResult } from "./picks.ts";
 import type { FigureRuns } from "./rounds.ts";
 import { REFERENCE, type Side } from "./sides.ts";
 import { pairRatios, type Spread, spread } from "./statistics.ts";
@@ -33,6 +34,8 @@ export interface Report {
   readonly server: readonly string[];
   readonly settings: readonly Pick<Side, "name" | "version" | "settings">[];
   readonly figures: readonly FigureResult[];
+  /** One line for each scheduler. */
+  readonly picks: readonly PickResult[];
 }
 
 export function summarise({ name, title, unit, client }: Figure, runs: FigureRuns): FigureResult {
@@ -69,7 +72,9 @@ export function figureTable({ name, title, unit, client, sides }: FigureResult):
 }
 
 /** The settings of each side. */
-export function settingsText({ machine, rounds, server, settings }: Omit<Report, "figures">): string {
+export function settingsText(
+  { machine, rounds, server, settings }: Omit<Report, "figures" | "picks">,
+): string {
   const sides = settings.filter((side) => side.settings.length > 0).map(
     ({ name, version, settings }) =>
       [`${name}: ${version}`, ...settings.map((line) => `  ${line}`)].join("\n"),

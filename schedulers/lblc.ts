@@ -20,7 +20,7 @@ import {
   TABLE_CELLS,
   tickOf,
 } from "./locality.ts";
-import { overhead } from "./overhead.ts";
+import { OVERHEAD } from "./overhead.ts";
 import { NO_DESTINATION, type Scheduler } from "./scheduler.ts";
 import { STATELESS } from "./stateless.ts";
 
@@ -44,7 +44,7 @@ export const lblc: Scheduler = {
       // A threshold reached does not move the address: only a new choice heeds it.
       if (list.available(server) && list.weight(server) > 0 && !isOverrun(list, server)) return server;
     }
-    const chosen = leastLoaded(list, overhead);
+    const chosen = leastLoaded(list, OVERHEAD);
     if (chosen === NO_DESTINATION) return NO_DESTINATION;
     const home = entry === 0 ? addEntry(cells, address, tick) : entry;
     if (home !== 0) cells[home + SERVER] = chosen;

@@ -25,7 +25,7 @@ import {
   tickOf,
   ticksBetween,
 } from "./locality.ts";
-import { overhead, productExceeds } from "./overhead.ts";
+import { OVERHEAD, overhead, productExceeds } from "./overhead.ts";
 import { type DestinationList, NO_DESTINATION, type Scheduler } from "./scheduler.ts";
 import { STATELESS } from "./stateless.ts";
 
@@ -58,7 +58,7 @@ export const lblcr: Scheduler = {
       shrink(list, cells, entry, tick, expirationMs);
       if (server !== NO_DESTINATION && !isOverrun(list, server)) return server;
     }
-    const chosen = leastLoaded(list, overhead);
+    const chosen = leastLoaded(list, OVERHEAD);
     if (chosen === NO_DESTINATION) return NO_DESTINATION;
     if (entry !== 0) join(cells, entry, chosen, tick);
     else begin(cells, address, chosen, tick);

@@ -3,21 +3,18 @@
  *
  * @module
  */
-import { productExceeds } from "./overhead.ts";
+import { type Cost, loadOf, productExceeds } from "./overhead.ts";
 import { type DestinationList, NO_DESTINATION } from "./scheduler.ts";
 
-/** How much a destination has to do, as a signed 32-bit integer. */
-export type Load = (list: DestinationList, destination: number) => number;
-
 /** The eligible destination with the smallest load for its weight, the first in list order of equals. */
-export function leastLoaded(list: DestinationList, loadOf: Load): number {
+export function leastLoaded(list: DestinationList, cost: Cost): number {
   let least = NO_DESTINATION;
   let leastLoad = 0;
   let leastWeight = 0;
   for (let it = list.first; it !== NO_DESTINATION; it = list.next(it)) {
     const weight = list.weight(it);
     if (weight <= 0 || list.overloaded(it)) continue;
-    const load = loadOf(list, it);
+    const load = loadOf(list, it, cost);
     if (least !== NO_DESTINATION && !productExceeds(leastLoad, weight, load, leastWeight)) continue;
     least = it;
     leastLoad = load;

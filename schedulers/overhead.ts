@@ -6,10 +6,30 @@
 import type { DestinationList } from "./scheduler.ts";
 
 /**
- * `256 * active + inactive` of kernel 6.1, in its type: a signed 32-bit integer that wraps at 2^23 active connections.
+ * What a destination's connections cost: numbers and no function, which would not be inlined once two schedulers are in use (7 and
+ * 19 µs for 1,000 destinations).
  */
+export interface Cost {
+  readonly active: number;
+  readonly inactive: number;
+  /** The connection that is asked for. */
+  readonly next: number;
+}
+
+/** Overhead of kernel 6.1: `256 * active + inactive`. */
+export const OVERHEAD: Cost = { active: 256, inactive: 1, next: 0 };
+/** Expected delay: the active connections and the next one; inactive ones cost no time. */
+export const DELAY: Cost = { active: 1, inactive: 0, next: 1 };
+
+/** What a destination's connections cost, in the kernel's type: a signed 32-bit integer, which overhead wraps at 2^23 active ones. */
+export function loadOf(list: DestinationList, destination: number, { active, inactive, next }: Cost): number {
+  const busy = Math.imul(list.activeConns(destination), active);
+  return (busy + Math.imul(list.inactiveConns(destination), inactive) + next) | 0;
+}
+
+/** The load of {@linkcode OVERHEAD}. */
 export function overhead(list: DestinationList, destination: number): number {
-  return ((list.activeConns(destination) << 8) + list.inactiveConns(destination)) | 0;
+  return loadOf(list, destination, OVERHEAD);
 }
 
 /**

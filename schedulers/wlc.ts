@@ -6,7 +6,7 @@
  * @module
  */
 import { leastLoaded } from "./least_loaded.ts";
-import { overhead } from "./overhead.ts";
+import { OVERHEAD } from "./overhead.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { STATELESS } from "./stateless.ts";
 
@@ -14,5 +14,5 @@ import { STATELESS } from "./stateless.ts";
 export const wlc: Scheduler = {
   ...STATELESS,
   name: "wlc",
-  pick: (_question, list) => leastLoaded(list, overhead),
+  pick: (_question, list) => leastLoaded(list, OVERHEAD),
 };

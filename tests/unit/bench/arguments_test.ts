@@ -4,10 +4,17 @@ import { parseBenchArguments } from "../../../bench/arguments.ts";
 import { FULL, SHORT } from "../../../bench/figures.ts";
 
 Deno.test("bench: without arguments every figure is measured in full", () => {
-  const { effort, figures, json } = parseBenchArguments([]);
+  const { effort, figures, picks, json } = parseBenchArguments([]);
   assert.deepEqual(effort, FULL);
   assert.deepEqual(figures.map(({ name }) => name), ["connections", "requests", "bulk"]);
+  assert.equal(picks, true);
   assert.equal(json, undefined);
+});
+
+Deno.test("bench: the schedulers' picks can be measured alone, or not at all", () => {
+  assert.deepEqual(parseBenchArguments(["picks"]).figures, []);
+  assert.equal(parseBenchArguments(["picks"]).picks, true);
+  assert.equal(parseBenchArguments(["bulk"]).picks, false);
 });
 
 Deno.test("bench: chosen figures come in the order of the report", () => {
