@@ -4,10 +4,11 @@ import { EMPTY_CALL, measurePicks, picksTable } from "../../../bench/picks.ts";
 import { SCHEDULER_NAMES } from "../../../schedulers/registry.ts";
 
 Deno.test("bench: every scheduler is measured beside an empty call, and none allocates", () => {
-  const results = measurePicks({ rounds: 1, runMs: 1, heapPicks: 100_000 });
+  const results = measurePicks({ rounds: 1, runMs: 1, heapPicks: 200_000 });
   assert.deepEqual(results.map(({ scheduler }) => scheduler), [EMPTY_CALL, ...SCHEDULER_NAMES]);
   for (const { scheduler, ns, bytes } of results) {
-    assert.ok(ns.lowest > 0 && bytes < 1, `${scheduler}: ${ns.lowest} ns, ${bytes} bytes`);
+    // The smallest object has 12 bytes; what the runtime does on the side comes to one or two.
+    assert.ok(ns.lowest > 0 && bytes < 4, `${scheduler}: ${ns.lowest} ns, ${bytes} bytes`);
   }
   const lines = picksTable(results).split("\n");
   assert.match(lines[2] ?? "", /^empty call +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+$/);
