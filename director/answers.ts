@@ -45,6 +45,13 @@ export class Answers {
     return verdict;
   }
 
+  /** On to the original address, without a destination. */
+  bypass(flow: Flow, service: number, row: number, isNew: boolean): Verdict {
+    const verdict = this.forward(flow, service, -1, row, flow.virtualPort, isNew);
+    verdict.action = ACTION.bypass;
+    return verdict;
+  }
+
   refuse(flow: Flow, action: Action, reason: DropReason, service: number): Verdict {
     return this.#count(flow, this.#fill(action, reason, service));
   }

@@ -28,6 +28,21 @@ export class Chains {
     return this.#words[row * this.#stride + this.#link] ?? 0;
   }
 
+  /** How many chains there are. */
+  get count(): number {
+    return this.#heads.length;
+  }
+
+  /** Rows of the chain with this number; the one at hand may be removed. */
+  *rows(chain: number): Generator<number> {
+    let row = this.#heads[chain] ?? 0;
+    while (row !== 0) {
+      const following = this.next(row);
+      yield row;
+      row = following;
+    }
+  }
+
   push(row: number, hash: number): void {
     const chain = hash & (this.#heads.length - 1);
     this.#words[row * this.#stride + this.#link] = this.#heads[chain] ?? 0;

@@ -12,7 +12,16 @@ import type { Store } from "./store.ts";
 import { TimerWheel, WHEEL_BUCKETS } from "./timer_wheel.ts";
 
 /** Words of the table's own state; the pool takes two. The wheel's tick is the float at `tick`. */
-const STATE = { pool: 0, firstEnded: 2, lastEnded: 3, count: 4, capacity: 5, seed: 6, tick: 4 } as const;
+const STATE = {
+  pool: 0,
+  firstEnded: 2,
+  lastEnded: 3,
+  count: 4,
+  capacity: 5,
+  seed: 6,
+  endedCount: 7,
+  tick: 4,
+} as const;
 const STATE_WORDS = 16;
 
 /**
@@ -158,6 +167,7 @@ export class ConnectionTable {
     const base = row * ENTRY_WORDS;
     if ((words[base + ENTRY.ended] === 1) === ended) return;
     words[base + ENTRY.ended] = ended ? 1 : 0;
+    this.#state[STATE.endedCount] = (this.#state[STATE.endedCount] ?? 0) + (ended ? 1 : -1);
     if (ended) {
       const last = this.#state[STATE.lastEnded] ?? 0;
       words[base + ENTRY.endedPrevious] = last;
@@ -178,6 +188,20 @@ export class ConnectionTable {
   /** The entry that ended first, 0 when all are alive. */
   get oldestEnded(): number {
     return this.#state[STATE.firstEnded] ?? 0;
+  }
+
+  get chainCount(): number {
+    return this.#chains.count;
+  }
+
+  /** Rows of one chain of the hash table; the one at hand may be removed. */
+  rowsOfChain(chain: number): Generator<number> {
+    return this.#chains.rows(chain);
+  }
+
+  /** Rows that a new connection may still have: free ones, and those of connections that have ended. */
+  get available(): number {
+    return this.capacity - this.count + (this.#state[STATE.endedCount] ?? 0);
   }
 
   /** Rows in use. Rows may be released while this runs. */

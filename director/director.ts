@@ -3,35 +3,24 @@
  *
  * @module
  */
-import { LIMITS } from "../limits.ts";
 import { formatAddress } from "../net/address.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { Direction, Flow } from "../net/flow.ts";
-import type { Random } from "../net/random.ts";
-import { Answers, type OnDrop } from "./answers.ts";
-import { BoundSchedulers, type FindScheduler } from "./bound_schedulers.ts";
 import { Changes } from "./changes.ts";
-import { ConnectionTable } from "./connections.ts";
 import { DestinationChanges } from "./destination_changes.ts";
-import { StoredDestinationList } from "./destination_list.ts";
-import { DestinationTable } from "./destinations.ts";
-import { Entries, type OnExpire } from "./entries.ts";
-import { type Estimate, Estimator } from "./estimator.ts";
+import type { Estimate } from "./estimator.ts";
 import { DESTINATION, DESTINATION_WORDS } from "./layout.ts";
-import { Locks } from "./locks.ts";
+import { type DirectorOptions, makeParts } from "./parts.ts";
 import { Recovery } from "./recovery.ts";
-import { Scheduling } from "./scheduling.ts";
 import { ServiceChanges } from "./service_changes.ts";
-import { ServiceTable } from "./services.ts";
+import type { ServiceTable } from "./services.ts";
 import type { DestinationSpec, ServiceKey, ServiceSpec } from "./specs.ts";
-import { type Counters, type DropCounters, Statistics } from "./statistics.ts";
+import type { Counters, DropCounters } from "./statistics.ts";
 import type { Store } from "./store.ts";
 import { openSysctl, type Sysctl } from "./sysctl.ts";
-import { TemplateTable } from "./templates.ts";
 import { Timekeeping } from "./timekeeping.ts";
 import { readTimeouts, type Timeouts, writeTimeouts } from "./timeouts.ts";
 import { Traffic } from "./traffic.ts";
-import { Trash } from "./trash.ts";
 import type { TrafficEntrance, Verdict } from "./verdict.ts";
 import {
   type ConnectionView,
@@ -44,20 +33,7 @@ import {
   viewTemplate,
 } from "./views.ts";
 
-export interface DirectorOptions {
-  readonly store: Store;
-  /** Seeds the hash of the connection table, and is handed to the schedulers. */
-  readonly random: Random;
-  readonly findScheduler: FindScheduler;
-  /** 0, the default, is the control plane's thread; every other thread has its own number below the store's workers. */
-  readonly workerIndex?: number;
-  /** Entries of this thread's connection table. */
-  readonly connectionEntries?: number;
-  /** An entry ended by itself; its sockets, if any, have to go. Do not open connections from inside: a lock may be held. */
-  readonly onExpire?: OnExpire;
-  /** A segment was not forwarded; `flow` and `verdict` are the director's own, copy what is kept. */
-  readonly onDrop?: OnDrop;
-}
+export type { DirectorOptions } from "./parts.ts";
 
 /**
  * One thread's director over a store. Times are the milliseconds of one monotonic clock, the same for all threads.
@@ -114,62 +90,41 @@ export class Director implements TrafficEntrance {
   readonly #addresses: ({ handle: number; host: string; family: 4 | 6 } | undefined)[] = [];
 
   constructor(options: DirectorOptions) {
-    const { store, random, findScheduler, workerIndex = 0, onExpire, onDrop } = options;
-    const seed = random.below(2 ** 32) | 0;
-    // The control plane has to notice a dead worker, so it must not wait for one for ever.
-    const locks = new Locks(workerIndex, {
-      shared: store.shared,
-      ...(workerIndex === 0 && { patienceMs: LIMITS.lockWaitMs }),
-    });
-    const services = new ServiceTable(store);
-    const destinations = new DestinationTable(store);
-    const templates = new TemplateTable(store, destinations, store.hashSeed(seed));
-    const schedulers = new BoundSchedulers(store, findScheduler);
-    const list = new StoredDestinationList(store);
-    const statistics = new Statistics(store, workerIndex);
-    const estimator = new Estimator({ store, services, destinations, statistics });
-    const table = ConnectionTable.create(store, options.connectionEntries ?? LIMITS.connectionEntries, seed);
-    const trash = new Trash({ store, services, destinations, schedulers });
-    const entries = new Entries({ store, table, destinations, templates, locks, onExpire });
-    const scheduling = new Scheduling({ store, destinations, templates, schedulers, list, locks, random });
+    const parts = makeParts(options);
+    const { store, services, trash, estimator, templates, locks } = parts;
     this.store = store;
-    this.sysctl = openSysctl(store.header, () => store.changed());
     this.#services = services;
-    const changeParts = { store, services, destinations, schedulers, list, locks };
-    this.#changes = new Changes(changeParts);
-    this.#destinationChanges = new DestinationChanges(changeParts, this.#changes, trash, estimator);
-    this.#serviceChanges = new ServiceChanges(
-      changeParts,
-      this.#changes,
-      this.#destinationChanges,
-      estimator,
-    );
-    this.#recovery = new Recovery(changeParts, this.#changes, templates);
-    this.#traffic = new Traffic({
-      store,
-      table,
-      services,
-      destinations,
-      templates,
-      entries,
-      scheduling,
-      statistics,
-      locks,
-      answers: new Answers(table, statistics, onDrop),
+    this.#views = parts;
+    this.sysctl = openSysctl(store.header, () => {
+      store.changed();
+      parts.defence.look();
     });
+    this.#changes = new Changes(parts);
+    this.#destinationChanges = new DestinationChanges(parts, this.#changes, trash, estimator);
+    this.#serviceChanges = new ServiceChanges(parts, this.#changes, this.#destinationChanges, estimator);
+    this.#recovery = new Recovery(parts, this.#changes, templates);
+    this.#traffic = new Traffic(parts);
     this.#timekeeping = new Timekeeping({
       store,
-      table,
+      table: parts.table,
       templates,
-      entries,
+      entries: parts.entries,
       locks,
-      slow: workerIndex === 0 ? { trash, estimator } : undefined,
+      defence: parts.defence,
+      slow: (options.workerIndex ?? 0) === 0 ? { trash, estimator } : undefined,
     });
-    this.#views = { store, destinations, templates, schedulers, statistics, estimator, table };
   }
 
   segment(flow: Flow, direction: Direction, flags: number, bytes: number, nowMs: number): Verdict {
     return this.#traffic.segment(flow, direction, flags, bytes, nowMs);
+  }
+
+  /**
+   * Decides an ICMP error about a connection; `flow` holds the two sides of the packet that it quotes. It goes where the
+   * connection goes and is counted there, but moves no state. Without a connection `schedule_icmp` may make one.
+   */
+  related(flow: Flow, direction: Direction, bytes: number, nowMs: number): Verdict {
+    return this.#traffic.related(flow, direction, bytes, nowMs);
   }
 
   reschedule(flow: Flow, failed: readonly number[], nowMs: number): Verdict {

@@ -7,7 +7,7 @@ import { Flow, PROTOCOL } from "../net/flow.ts";
 import type { ConnectionTable } from "./connections.ts";
 import type { DestinationTable } from "./destinations.ts";
 import { ENTRY, ENTRY_TIME, ENTRY_TIMES, ENTRY_WORDS } from "./entry_layout.ts";
-import { DESTINATION, DESTINATION_WORDS, ENTRY_FLAG, HEADER } from "./layout.ts";
+import { DESTINATION, DESTINATION_WORDS, ENTRY_FLAG, HEADER, METHOD } from "./layout.ts";
 import type { Locks } from "./locks.ts";
 import type { Store } from "./store.ts";
 import { sysctlIndex } from "./sysctl.ts";
@@ -21,7 +21,8 @@ export type EndCause =
   | "timeout" // no packet for the time of its state
   | "evicted" // had ended, and gave way to a new one
   | "rescheduled" // its client port is used for a new connection
-  | "destination-deleted"; // `expire_nodest_conn`
+  | "destination-deleted" // `expire_nodest_conn`
+  | "dropped"; // `drop_entry`, memory is short
 
 /** An entry that has just ended. One object, refilled: copy what is kept. */
 export class EndedEntry {
@@ -87,6 +88,24 @@ export class Entries {
     return row;
   }
 
+  /**
+   * A new entry without a destination (`cache_bypass`): it is counted at row 0, which no destination has. 0 when the table is
+   * full of live ones.
+   */
+  createBypass(flow: Flow): number {
+    const row = this.create(flow, 0, 0, 0);
+    if (row === 0) return 0;
+    const base = row * ENTRY_WORDS;
+    this.#words[base + ENTRY.destination] = 0;
+    this.#words[base + ENTRY.flags] = METHOD.bypass | ENTRY_FLAG.inactive;
+    return row;
+  }
+
+  /** Starts a new entry's timer without a segment. */
+  start(row: number, nowMs: number): void {
+    this.#table.wheel.set(row, nowMs + NEW_ENTRY_TIMEOUT_MS, nowMs);
+  }
+
   /** Binds a living entry to another destination; state, timer and handle stay. */
   rebind(row: number, destination: number, destinationPort: number, template: number): void {
     const base = row * ENTRY_WORDS;
@@ -131,6 +150,23 @@ export class Entries {
     onExpire(handle, ended);
   }
 
+  /** Ends an entry, and the template it hung on when that was never assured and nothing else hangs on it. */
+  drop(row: number): void {
+    const { store, templates, locks } = this.#parts;
+    const template = this.#words[row * ENTRY_WORDS + ENTRY.template] ?? 0;
+    const handle = templates.handle(template);
+    this.end(row, "dropped");
+    if (template === 0) return;
+    locks.lock(store.header, HEADER.templateLock);
+    try {
+      // Without the lock another thread may have ended it meanwhile, and used its row again.
+      if (templates.handle(template) !== handle || templates.isControlling(template)) return;
+      if (!templates.isAssured(template)) templates.remove(template);
+    } finally {
+      locks.unlock(store.header, HEADER.templateLock);
+    }
+  }
+
   /** Takes an entry out of the table: every counter it moved goes back. */
   remove(row: number): void {
     this.#unbind(row);
@@ -171,6 +207,8 @@ export class Entries {
   sweepDeleted(): void {
     const { store, templates, locks } = this.#parts;
     const isDeleted = (handle: number) => {
+      // A bypass entry never had one.
+      if (handle === 0) return false;
       const slot = this.#destinations.slotOf(handle);
       return slot === 0 || store.destinations[slot * DESTINATION_WORDS + DESTINATION.available] !== 1;
     };

@@ -53,6 +53,8 @@ export const HEADER = {
   sweep: 18,
   templateCount: 19,
   templateRover: 20,
+  /** A bit for each thread that is short of entries, see defence.ts. */
+  shortWorkers: 21,
   /** Three words each: see `SlotPool`. */
   serviceSlots: 24,
   destinationSlots: 28,
@@ -103,6 +105,8 @@ export const SERVICE = {
   /** Order of addition. */
   next: 28,
   previous: 29,
+  /** Number of the persistence engine, 0 for none. */
+  persistenceEngine: 30,
 } as const;
 export const SERVICE_WORDS = 32;
 /** Persistence timeout in ms, one per service. */
@@ -167,8 +171,12 @@ export const TEMPLATE = {
   wheelNext: 20,
   wheelPrevious: 21,
   wheelBucket: 22,
+  /** Number of the persistence engine that made it, 0 for none. */
+  engine: 23,
 } as const;
 export const TEMPLATE_WORDS = 24;
+/** What an engine found: its length, and up to 255 bytes. */
+export const TEMPLATE_DATA_BYTES = 256;
 /** Floats of a template: when it ends, and its timeout. */
 export const TEMPLATE_TIME = { expiresMs: 0, timeoutMs: 1 } as const;
 export const TEMPLATE_TIMES = 2;
@@ -182,7 +190,7 @@ export const ENTRY_FLAG = {
   onePacket: 0x2000,
 } as const;
 /** Kernel's numbers of the forwarding methods. */
-export const METHOD = { nat: 0, tun: 2, dr: 3 } as const;
+export const METHOD = { nat: 0, tun: 2, dr: 3, bypass: 4 } as const;
 
 /** Counters of one object: connections, packets in and out, bytes in and out. */
 export const COUNTER = { connections: 0, inPackets: 1, outPackets: 2, inBytes: 3, outBytes: 4 } as const;

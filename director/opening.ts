@@ -6,11 +6,13 @@
 import { type Flow, NO_SERVICE, PROTOCOL, TCP_FLAG } from "../net/flow.ts";
 import type { Answers } from "./answers.ts";
 import type { ConnectionTable } from "./connections.ts";
+import type { Defence } from "./defence.ts";
 import type { DestinationTable } from "./destinations.ts";
 import type { Entries } from "./entries.ts";
 import { ENTRY, ENTRY_WORDS } from "./entry_layout.ts";
 import { DESTINATION, DESTINATION_WORDS, SERVICE, SERVICE_FLAG, SERVICE_WORDS } from "./layout.ts";
 import type { Locks } from "./locks.ts";
+import type { RealServers } from "./real_servers.ts";
 import type { Scheduling } from "./scheduling.ts";
 import { SCTP_EVENT } from "./sctp_states.ts";
 import type { ServiceTable } from "./services.ts";
@@ -20,10 +22,17 @@ import { sysctlIndex } from "./sysctl.ts";
 import type { TemplateTable } from "./templates.ts";
 import { ACTION, type Action, DROP_REASON, type DropReason, type Verdict } from "./verdict.ts";
 
+const CACHE_BYPASS = sysctlIndex("cache_bypass");
 const SLOPPY_SCTP = sysctlIndex("sloppy_sctp");
 const SLOPPY_TCP = sysctlIndex("sloppy_tcp");
 const FTP_PORT = 21;
 const FTP_DATA_PORT = 20;
+
+/**
+ * Whether a flow's virtual address is a unicast address of another host, so that a packet without a destination may go on to
+ * it (`cache_bypass`).
+ */
+export type IsBypassed = (flow: Flow) => boolean;
 
 /** What the way of a segment leads through. */
 export interface TrafficParts {
@@ -37,7 +46,13 @@ export interface TrafficParts {
   readonly statistics: Statistics;
   readonly locks: Locks;
   readonly answers: Answers;
+  readonly defence: Defence;
+  readonly realServers: RealServers;
+  readonly isBypassed: IsBypassed | undefined;
 }
+
+/** In the place of flags: the flow is that of a packet quoted by an ICMP error, and no segment of its own. */
+export const QUOTED = -1;
 
 /** Opens connections for one thread. */
 export class Opening {
@@ -53,23 +68,31 @@ export class Opening {
     this.#header = parts.store.header;
   }
 
-  /** A segment that no entry is known for. */
+  /** A segment that no entry is known for; `flags` may be {@linkcode QUOTED}. */
   open(flow: Flow, flags: number, bytes: number, nowMs: number): Verdict {
     const { protocol } = flow;
-    const { answers, services, locks } = this.#parts;
+    const { answers, services, locks, defence } = this.#parts;
     if (protocol !== PROTOCOL.tcp && protocol !== PROTOCOL.udp && protocol !== PROTOCOL.sctp) {
       return answers.refuse(flow, ACTION.accept, DROP_REASON.noService, NO_SERVICE);
     }
-    if (!this.#mayOpen(protocol, flags)) {
+    if (flags !== QUOTED && !this.#mayOpen(protocol, flags)) {
       return answers.refuse(flow, ACTION.accept, DROP_REASON.notNew, NO_SERVICE);
     }
-    const byListener = flow.service !== NO_SERVICE;
-    const handle = byListener ? flow.service : services.lookup(flow);
+    let byListener = flow.service !== NO_SERVICE;
+    let handle = byListener ? flow.service : services.lookup(flow);
+    if (byListener && flow.mark !== 0) {
+      // A mark goes before the address, so before the listener too.
+      const marked = services.lookupMark(flow);
+      if (marked !== 0) [handle, byListener] = [marked, false];
+    }
     const slot = services.slotOf(handle);
     if (slot === 0) return answers.refuse(flow, ACTION.accept, DROP_REASON.noService, NO_SERVICE);
     // A real server's active FTP data connection, never a client's.
     if (!byListener && flow.clientPort === FTP_DATA_PORT) {
       return answers.refuse(flow, ACTION.accept, DROP_REASON.notNew, handle);
+    }
+    if (defence.dropsPacket()) {
+      return answers.refuse(flow, ACTION.drop, DROP_REASON.memoryPressure, handle);
     }
     const lock = slot * SERVICE_WORDS + SERVICE.lock;
     locks.lock(this.#services, lock);
@@ -133,13 +156,15 @@ export class Opening {
     const { answers, entries, table, scheduling, statistics, templates } = this.#parts;
     const reason = scheduling.choose(flow, slot, byListener, nowMs);
     if (reason !== DROP_REASON.none) {
-      return answers.refuse(flow, this.#actionFor(reason, flow, slot), reason, handle);
+      if (reason === DROP_REASON.noDestination && this.#mayBypass(flow, slot, flags)) {
+        return this.#bypass(flow, handle, slot, flags, nowMs);
+      }
+      const action = flags === QUOTED ? ACTION.drop : this.#actionFor(reason, flow, slot);
+      return answers.refuse(flow, action, reason, handle);
     }
     const { destination, destinationPort, template } = scheduling;
-    const isOnePacket = flow.protocol === PROTOCOL.udp &&
-      ((this.#services[slot * SERVICE_WORDS + SERVICE.flags] ?? 0) & SERVICE_FLAG.onePacket) !== 0;
     let row = 0;
-    if (isOnePacket) {
+    if (this.#isOnePacket(flow, slot)) {
       this.#touch(destination, template);
     } else {
       row = entries.create(flow, destination, destinationPort, template);
@@ -147,7 +172,9 @@ export class Opening {
         if (template !== 0) templates.uncontrol(template);
         return answers.refuse(flow, ACTION.drop, DROP_REASON.tableFull, handle);
       }
-      entries.move(row, false, flags, nowMs);
+      // What an ICMP error quotes moves no state: the entry waits 3 s for a segment.
+      if (flags === QUOTED) entries.start(row, nowMs);
+      else entries.move(row, false, flags, nowMs);
       table.words[row * ENTRY_WORDS + ENTRY.inPackets] = 1;
     }
     statistics.connection(slot, destination);
@@ -156,12 +183,40 @@ export class Opening {
     return answers.forward(flow, handle, chosen, row, destinationPort, true);
   }
 
+  #isOnePacket(flow: Flow, slot: number): boolean {
+    return flow.protocol === PROTOCOL.udp &&
+      ((this.#services[slot * SERVICE_WORDS + SERVICE.flags] ?? 0) & SERVICE_FLAG.onePacket) !== 0;
+  }
+
+  /** `cache_bypass`: a transparent cache that is down must not cut its clients off. */
+  #mayBypass(flow: Flow, slot: number, flags: number): boolean {
+    const { isBypassed } = this.#parts;
+    return this.#header[CACHE_BYPASS] !== 0 && isBypassed !== undefined && flags !== QUOTED &&
+      this.#services[slot * SERVICE_WORDS + SERVICE.mark] !== 0 && isBypassed(flow);
+  }
+
+  /** An entry without a destination: the connection stays with its original address, whatever comes back later. */
+  #bypass(flow: Flow, handle: number, slot: number, flags: number, nowMs: number): Verdict {
+    const { answers, entries, table } = this.#parts;
+    let row = 0;
+    if (!this.#isOnePacket(flow, slot)) {
+      row = entries.createBypass(flow);
+      if (row === 0) return answers.refuse(flow, ACTION.drop, DROP_REASON.tableFull, handle);
+      entries.move(row, false, flags, nowMs);
+      table.words[row * ENTRY_WORDS + ENTRY.inPackets] = 1;
+    }
+    return answers.bypass(flow, handle, row, true);
+  }
+
   /** A one-packet connection comes and goes at once; only the thresholds notice. */
   #touch(destination: number, template: number): void {
     const { destinations, templates } = this.#parts;
     destinations.bindConnection(destination);
     destinations.unbindConnection(destination, false);
-    if (template !== 0) templates.uncontrol(template);
+    if (template !== 0) {
+      templates.uncontrol(template);
+      templates.countPacket(template);
+    }
   }
 
   /** `ip_vs_leave`: what becomes of a packet without a destination. */

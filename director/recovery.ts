@@ -6,6 +6,7 @@
 import type { ChangeParts, Changes } from "./changes.ts";
 import { ConnectionTable } from "./connections.ts";
 import { Entries } from "./entries.ts";
+import { workerBit } from "./defence.ts";
 import { HEADER, SERVICE, SERVICE_WORDS } from "./layout.ts";
 import { breakLock, ownerOf } from "./locks.ts";
 import type { TemplateTable } from "./templates.ts";
@@ -31,6 +32,7 @@ export class Recovery {
     const { store, services } = this.#parts;
     const owner = ownerOf(worker);
     breakLock(store.header, HEADER.templateLock, owner);
+    Atomics.and(store.header, HEADER.shortWorkers, ~workerBit(worker));
     const broken: number[] = [];
     for (const slot of services.slots()) {
       if (!breakLock(store.services, slot * SERVICE_WORDS + SERVICE.lock, owner)) continue;

@@ -11,6 +11,7 @@ import type { StoredDestinationList } from "./destination_list.ts";
 import type { DestinationTable } from "./destinations.ts";
 import { DESTINATION, DESTINATION_WORDS, HEADER, SERVICE, SERVICE_FLAG, SERVICE_WORDS } from "./layout.ts";
 import type { Locks } from "./locks.ts";
+import { engineData } from "./persistence_engines.ts";
 import type { Store } from "./store.ts";
 import { sysctlIndex } from "./sysctl.ts";
 import { TemplateKey, type TemplateTable } from "./templates.ts";
@@ -127,7 +128,7 @@ export class Scheduling {
     masked: readonly number[],
   ): DropReason {
     const { store, templates, locks } = this.#parts;
-    this.#fillKey(flow, service, ownPort);
+    if (!this.#fillKey(flow, service, ownPort)) return DROP_REASON.persistenceEngine;
     locks.lock(store.header, HEADER.templateLock);
     try {
       let row = templates.find(this.#key, nowMs);
@@ -177,7 +178,8 @@ export class Scheduling {
     return true;
   }
 
-  #fillKey(flow: Flow, service: number, ownPort: boolean): void {
+  /** False when the service's persistence engine cannot read the packet. */
+  #fillKey(flow: Flow, service: number, ownPort: boolean): boolean {
     const base = service * SERVICE_WORDS;
     const services = this.#services;
     const key = this.#key;
@@ -190,5 +192,11 @@ export class Scheduling {
     }
     key.protocol = mark !== 0 ? 0 : flow.protocol;
     key.virtualPort = ownPort && port !== FTP_PORT ? port : 0;
+    key.engine = services[base + SERVICE.persistenceEngine] ?? 0;
+    if (key.engine === 0) return true;
+    const data = engineData(flow);
+    if (data === undefined) return false;
+    key.data = data;
+    return true;
   }
 }

@@ -21,7 +21,7 @@ export const SCTP_STATES = [
   "REJECTED",
   "CLOSED",
 ] as const;
-export const SCTP_STATE = { none: 0, established: 8, closed: 13 } as const;
+export const SCTP_STATE = { none: 0, init1: 1, init: 2, established: 8, closed: 13 } as const;
 
 /** Milliseconds an association stays in each state without a packet. */
 export const SCTP_TIMEOUTS_MS = [2, 4, 61, 61, 61, 61, 61, 61, 900, 61, 61, 61, 4, 61].map((s) => s * 1_000);

@@ -8,6 +8,7 @@ import type { ChangeParts, Changes } from "./changes.ts";
 import type { DestinationChanges } from "./destination_changes.ts";
 import type { Estimator } from "./estimator.ts";
 import { SERVICE, SERVICE_WORDS } from "./layout.ts";
+import { engineNumber } from "./persistence_engines.ts";
 import { keyText } from "./services.ts";
 import type { ServiceSpec } from "./specs.ts";
 
@@ -83,10 +84,11 @@ export class ServiceChanges {
   }
 }
 
-/** @throws {DirectorError} `EINVAL` */
+/** @throws {DirectorError} `EINVAL`, `ENOENT` */
 function validateService(spec: ServiceSpec): void {
   const { key, persistence } = spec;
   const name = keyText(key);
+  engineNumber(spec.persistenceEngine);
   const isRange = (value: number, min: number, max: number) =>
     Number.isInteger(value) && value >= min && value <= max;
   if ("mark" in key ? !isRange(key.mark, 1, 2 ** 32 - 1) : !isRange(key.port, 0, 65_535)) {

@@ -9,6 +9,7 @@ import { type Flow, PROTOCOL } from "../net/flow.ts";
 import { maskWords } from "../net/prefix.ts";
 import { Chains, foldAddress, mixHash } from "./chains.ts";
 import { HEADER, SERVICE, SERVICE_FLAG, SERVICE_WORDS } from "./layout.ts";
+import { engineNumber } from "./persistence_engines.ts";
 import { slotMask, SlotPool } from "./slots.ts";
 import type { ServiceKey, ServiceSpec } from "./specs.ts";
 import type { Store } from "./store.ts";
@@ -60,6 +61,17 @@ export class ServiceTable {
     }
   }
 
+  /** Handle of the service for a flow's mark, 0 for none. */
+  lookupMark(flow: Flow): number {
+    if (!this.#store.shared) return this.#find(flow.family, 0, NO_ADDRESS, 0, flow.mark);
+    for (;;) {
+      const sequence = Atomics.load(this.#header, HEADER.serviceSequence);
+      if ((sequence & 1) !== 0) continue;
+      const handle = this.#find(flow.family, 0, NO_ADDRESS, 0, flow.mark);
+      if (Atomics.load(this.#header, HEADER.serviceSequence) === sequence) return handle;
+    }
+  }
+
   /** Handle of the service with exactly this key, 0 for none. */
   find(key: ServiceKey): number {
     return "mark" in key
@@ -107,6 +119,7 @@ export class ServiceTable {
     if (spec.onePacket) flags |= SERVICE_FLAG.onePacket;
     if (persistence !== undefined) flags |= SERVICE_FLAG.persistent;
     this.#words[base + SERVICE.flags] = flags;
+    this.#words[base + SERVICE.persistenceEngine] = engineNumber(spec.persistenceEngine);
     this.#store.serviceTimes[slot] = persistence?.timeoutMs ?? 0;
     const family = this.#words[base + SERVICE.family] === 6 ? 6 : 4;
     const prefixLength = persistence === undefined

@@ -39,6 +39,8 @@ export interface ServiceSpec {
   /** `SCHEDULER_FLAG` bits. */
   readonly flags?: number;
   readonly persistence?: PersistenceSpec;
+  /** `--pe` of ipvsadm; acts on a persistent service only. */
+  readonly persistenceEngine?: string;
   /** UDP: every datagram is scheduled by itself. */
   readonly onePacket?: boolean;
 }

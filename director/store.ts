@@ -19,6 +19,7 @@ import {
   HEADER_WORDS,
   SERVICE_TIMES,
   SERVICE_WORDS,
+  TEMPLATE_DATA_BYTES,
   TEMPLATE_TIMES,
   TEMPLATE_WORDS,
 } from "./layout.ts";
@@ -58,6 +59,8 @@ export class Store {
   readonly destinationTimes: Float64Array;
   readonly templates: Int32Array;
   readonly templateTimes: Float64Array;
+  /** Rows of `TEMPLATE_DATA_BYTES`. */
+  readonly templateData: Uint8Array;
   readonly templateChains: Int32Array;
   readonly templateWheel: Int32Array;
   readonly cells: Int32Array;
@@ -87,6 +90,7 @@ export class Store {
     this.destinationTimes = floats(at.destinationTimes);
     this.templates = words(at.templates);
     this.templateTimes = floats(at.templateTimes);
+    this.templateData = new Uint8Array(buffer, at.templateData.offset, at.templateData.length);
     this.templateChains = words(at.templateChains);
     this.templateWheel = words(at.templateWheel);
     this.cells = words(at.cells);
@@ -187,6 +191,7 @@ function sections(capacities: Capacities) {
     destinationTimes: take((destinations + 1) * DESTINATION_TIMES, 8),
     templates: take((persistenceTemplates + 1) * TEMPLATE_WORDS, 4),
     templateTimes: take((persistenceTemplates + 1) * TEMPLATE_TIMES, 8),
+    templateData: take((persistenceTemplates + 1) * TEMPLATE_DATA_BYTES, 1),
     templateChains: take(hashChains(persistenceTemplates), 4),
     templateWheel: take(WHEEL_BUCKETS, 4),
     cells: take(schedulerCells, 4),

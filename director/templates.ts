@@ -18,6 +18,7 @@ import {
 import { TEMPLATE_WORDS } from "./layout.ts";
 import { SlotPool } from "./slots.ts";
 import type { Store } from "./store.ts";
+import { hashBytes, TemplateData } from "./template_data.ts";
 import { EXTENSION_MS } from "./timeouts.ts";
 import { TimerWheel } from "./timer_wheel.ts";
 
@@ -25,6 +26,8 @@ import { TimerWheel } from "./timer_wheel.ts";
 export const INVALID_PORT = 0xffff;
 /** Rows looked at for one that may give way when all are taken. */
 const EVICTION_TRIES = 64;
+
+const NO_DATA = new Uint8Array(0);
 
 /** What a template is found by; one object, refilled. */
 export class TemplateKey {
@@ -36,6 +39,9 @@ export class TemplateKey {
   /** Virtual address, or the mark in word 0. */
   readonly virtual: Int32Array = new Int32Array(4);
   virtualPort = 0;
+  /** Number of the persistence engine, 0 for none, and what it found. */
+  engine = 0;
+  data: Uint8Array = NO_DATA;
 }
 
 /** Rows of templates. Call everything but {@linkcode TemplateTable.rows} under the template lock. */
@@ -44,6 +50,7 @@ export class TemplateTable {
   readonly #words: Int32Array;
   readonly #times: Float64Array;
   readonly #chains: Chains;
+  readonly #data: TemplateData;
   readonly #destinations: DestinationTable;
   readonly #pool: SlotPool;
   readonly #seed: number;
@@ -55,6 +62,7 @@ export class TemplateTable {
     this.#words = store.templates;
     this.#times = store.templateTimes;
     this.#chains = new Chains(store.templateChains, store.templates, TEMPLATE_WORDS, TEMPLATE.hashLink);
+    this.#data = new TemplateData(store.templateData);
     this.#destinations = destinations;
     this.#seed = seed;
     this.#pool = new SlotPool(store.header, HEADER.templateSlots, {
@@ -113,6 +121,8 @@ export class TemplateTable {
     words.set(key.client, base + TEMPLATE.client);
     words.set(key.virtual, base + TEMPLATE.virtual);
     words[base + TEMPLATE.virtualPort] = key.virtualPort;
+    words[base + TEMPLATE.engine] = key.engine;
+    if (key.engine !== 0) this.#data.write(row, key.data);
     const from = destination * DESTINATION_WORDS;
     words[base + TEMPLATE.destination] = this.#store.destinations[from + DESTINATION.handle] ?? 0;
     words[base + TEMPLATE.entryFlags] = this.#store.destinations[from + DESTINATION.entryFlags] ?? 0;
@@ -125,13 +135,32 @@ export class TemplateTable {
     return row;
   }
 
+  /** Above 0 while the row is in use, and another one each time. */
+  handle(row: number): number {
+    return this.#words[row * TEMPLATE_WORDS + TEMPLATE.handle] ?? 0;
+  }
+
   /** Handle of the template's destination. */
   destination(row: number): number {
     return this.#words[row * TEMPLATE_WORDS + TEMPLATE.destination] ?? 0;
   }
 
+  /** Number of the engine that made it, 0 for none. */
+  engine(row: number): number {
+    return this.#words[row * TEMPLATE_WORDS + TEMPLATE.engine] ?? 0;
+  }
+
+  /** What its engine found; a view, read it under the lock or copy it. */
+  data(row: number): Uint8Array {
+    return this.#data.read(row);
+  }
+
   expiresMs(row: number): number {
     return this.#times[row * TEMPLATE_TIMES + TEMPLATE_TIME.expiresMs] ?? 0;
+  }
+
+  timeoutMs(row: number): number {
+    return this.#times[row * TEMPLATE_TIMES + TEMPLATE_TIME.timeoutMs] ?? 0;
   }
 
   /** A new connection hangs on the template: its time begins again, with the timeout it has. */
@@ -141,13 +170,17 @@ export class TemplateTable {
   }
 
   restart(row: number, nowMs: number): void {
-    const timeoutMs = this.#times[row * TEMPLATE_TIMES + TEMPLATE_TIME.timeoutMs] ?? 0;
-    this.#wheel.set(row, nowMs + timeoutMs, nowMs);
+    this.#wheel.set(row, nowMs + this.timeoutMs(row), nowMs);
   }
 
   /** A connection that hung on it has gone; needs no lock. */
   uncontrol(row: number): void {
     Atomics.sub(this.#words, row * TEMPLATE_WORDS + TEMPLATE.controls, 1);
+  }
+
+  /** A one-packet connection used it, which leaves no entry to count. */
+  countPacket(row: number): void {
+    Atomics.add(this.#words, row * TEMPLATE_WORDS + TEMPLATE.inPackets, 1);
   }
 
   /** A connection on it was established; needs no lock. */
@@ -182,6 +215,11 @@ export class TemplateTable {
     return (this.#words[row * TEMPLATE_WORDS + TEMPLATE.controls] ?? 0) > 0;
   }
 
+  /** Whether a connection on it was ever established. */
+  isAssured(row: number): boolean {
+    return this.#words[row * TEMPLATE_WORDS + TEMPLATE.assured] === 1;
+  }
+
   /** First tick of the wheel to look at, see {@linkcode TimerWheel.tickAt}. */
   tickAt(nowMs: number): number {
     return this.#wheel.tickAt(nowMs);
@@ -190,6 +228,15 @@ export class TemplateTable {
   /** Fires what is due in one tick. */
   step(tick: number, nowMs: number): void {
     this.#wheel.step(tick, nowMs, this.#onDue);
+  }
+
+  get chainCount(): number {
+    return this.#chains.count;
+  }
+
+  /** Rows of one chain of the hash table; the one at hand may be removed. */
+  rowsOfChain(chain: number): Generator<number> {
+    return this.#chains.rows(chain);
   }
 
   /** Rows in use. */
@@ -233,21 +280,26 @@ export class TemplateTable {
     const words = this.#words;
     if (
       words[base + TEMPLATE.protocol] !== key.protocol || words[base + TEMPLATE.family] !== key.family ||
-      words[base + TEMPLATE.virtualPort] !== key.virtualPort
+      words[base + TEMPLATE.virtualPort] !== key.virtualPort || words[base + TEMPLATE.engine] !== key.engine
     ) return false;
     for (let i = 0; i < 4; i++) {
       if (words[base + TEMPLATE.client + i] !== key.client[i]) return false;
       if (words[base + TEMPLATE.virtual + i] !== key.virtual[i]) return false;
     }
-    return true;
+    return key.engine === 0 || this.#data.equals(base / TEMPLATE_WORDS, key.data);
   }
 
+  /** By what the engine found alone, as in the kernel; else by client and virtual address. */
   #hash(key: TemplateKey): number {
+    if (key.engine !== 0) return hashBytes(this.#seed, key.data);
     return this.#hashWords(key.client, 0, key.virtual, 0, key.virtualPort, key.protocol);
   }
 
   #hashOf(base: number): number {
     const words = this.#words;
+    if (words[base + TEMPLATE.engine] !== 0) {
+      return hashBytes(this.#seed, this.#data.read(base / TEMPLATE_WORDS));
+    }
     const port = words[base + TEMPLATE.virtualPort] ?? 0;
     const protocol = words[base + TEMPLATE.protocol] ?? 0;
     return this.#hashWords(words, base + TEMPLATE.client, words, base + TEMPLATE.virtual, port, protocol);

@@ -4,6 +4,7 @@
  * @module
  */
 import type { ConnectionTable } from "./connections.ts";
+import type { Defence } from "./defence.ts";
 import type { Entries } from "./entries.ts";
 import type { Estimator } from "./estimator.ts";
 import { HEADER } from "./layout.ts";
@@ -19,6 +20,7 @@ export interface TimekeepingParts {
   readonly templates: TemplateTable;
   readonly entries: Entries;
   readonly locks: Locks;
+  readonly defence: Defence;
   /** What the control plane's thread alone does. */
   readonly slow: { readonly trash: Trash; readonly estimator: Estimator } | undefined;
 }
@@ -36,7 +38,7 @@ export class Timekeeping {
   }
 
   advance(nowMs: number): void {
-    const { store, table, templates, entries, slow } = this.#parts;
+    const { store, table, templates, entries, slow, defence } = this.#parts;
     this.lastMs = nowMs;
     const sweep = Atomics.load(store.header, HEADER.sweep);
     if (sweep !== this.#swept) {
@@ -54,6 +56,7 @@ export class Timekeeping {
       if (tick >= templateTick) this.#stepTemplates(tick, tickMs);
       if (tick >= entryTick) entries.step(tick, tickMs);
     }
+    defence.advance(nowMs);
     slow?.trash.scan(nowMs);
     slow?.estimator.advance(nowMs);
   }

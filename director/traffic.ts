@@ -17,7 +17,7 @@ import type { ConnectionTable } from "./connections.ts";
 import type { Entries } from "./entries.ts";
 import { ENTRY, ENTRY_WORDS } from "./entry_layout.ts";
 import { DESTINATION, DESTINATION_WORDS, ENTRY_FLAG } from "./layout.ts";
-import { Opening, type TrafficParts } from "./opening.ts";
+import { Opening, QUOTED, type TrafficParts } from "./opening.ts";
 import { SCTP_EVENT, SCTP_STATE } from "./sctp_states.ts";
 import type { Statistics } from "./statistics.ts";
 import { sysctlIndex } from "./sysctl.ts";
@@ -25,6 +25,8 @@ import { TCP_STATE } from "./tcp_states.ts";
 import { ACTION, DROP_REASON, type TrafficEntrance, type Verdict } from "./verdict.ts";
 
 const CONN_REUSE_MODE = sysctlIndex("conn_reuse_mode");
+const NAT_ICMP_SEND = sysctlIndex("nat_icmp_send");
+const SCHEDULE_ICMP = sysctlIndex("schedule_icmp");
 const EXPIRE_NODEST_CONN = sysctlIndex("expire_nodest_conn");
 /** `conn_reuse_mode`: FIN_WAIT counts as ended for DR and TUN, whose answers are never seen. */
 const REUSE_FIN_WAIT = 2;
@@ -59,7 +61,7 @@ export class Traffic implements Omit<TrafficEntrance, "destinationAddress"> {
     const output = direction === DIRECTION.output;
     const row = this.#lookup(flow, output, nowMs);
     if (output) {
-      if (row === 0) return this.#answers.refuse(flow, ACTION.accept, DROP_REASON.notNew, NO_SERVICE);
+      if (row === 0) return this.#stray(flow, flags);
       return this.#pass(flow, row, true, flags, bytes, nowMs);
     }
     let leaving = NO_ENTRY;
@@ -67,6 +69,9 @@ export class Traffic implements Omit<TrafficEntrance, "destinationAddress"> {
       if (this.#isReused(row, flow.protocol, flags)) {
         leaving = flow.entry;
       } else if (!this.#isAvailable(row)) {
+        if (this.#words[row * ENTRY_WORDS + ENTRY.destination] === 0) {
+          return this.#passBypassed(flow, row, flags, nowMs);
+        }
         if (this.#header[EXPIRE_NODEST_CONN] === 0) return this.#hang(flow, row);
         leaving = flow.entry;
       } else {
@@ -79,6 +84,24 @@ export class Traffic implements Omit<TrafficEntrance, "destinationAddress"> {
     const verdict = this.#opening.open(flow, flags, bytes, nowMs);
     if (leaving !== NO_ENTRY) this.#retire(leaving, verdict);
     return verdict;
+  }
+
+  /**
+   * An ICMP error about a flow, whose two sides are those of the packet that it quotes. It goes the way of the connection,
+   * is counted there, and leaves state and timer alone.
+   */
+  related(flow: Flow, direction: Direction, bytes: number, nowMs: number): Verdict {
+    const output = direction === DIRECTION.output;
+    const row = this.#lookup(flow, output, nowMs);
+    if (row !== 0) {
+      const isBypassed = this.#words[row * ENTRY_WORDS + ENTRY.destination] === 0;
+      if (isBypassed) return this.#answers.bypass(flow, NO_SERVICE, row, false);
+      return this.#carry(flow, row, output, bytes);
+    }
+    if (output || this.#header[SCHEDULE_ICMP] === 0) {
+      return this.#answers.refuse(flow, ACTION.accept, DROP_REASON.notNew, NO_SERVICE);
+    }
+    return this.#opening.open(flow, QUOTED, bytes, nowMs);
   }
 
   reschedule(flow: Flow, failed: readonly number[], nowMs: number): Verdict {
@@ -119,6 +142,12 @@ export class Traffic implements Omit<TrafficEntrance, "destinationAddress"> {
 
   /** A segment of a known connection. */
   #pass(flow: Flow, row: number, output: boolean, flags: number, bytes: number, nowMs: number): Verdict {
+    this.#entries.move(row, output, flags, nowMs);
+    return this.#carry(flow, row, output, bytes);
+  }
+
+  /** Counts a packet of a known connection, and says where it goes. */
+  #carry(flow: Flow, row: number, output: boolean, bytes: number): Verdict {
     const base = row * ENTRY_WORDS;
     const handle = this.#words[base + ENTRY.destination] ?? 0;
     const slot = this.#destinationSlot(row);
@@ -129,7 +158,6 @@ export class Traffic implements Omit<TrafficEntrance, "destinationAddress"> {
       if (output) this.#statistics.output(serviceSlot, slot, flow.packets, bytes);
       else this.#statistics.input(serviceSlot, slot, flow.packets, bytes);
     }
-    this.#entries.move(row, output, flags, nowMs);
     if (!output) this.#words[base + ENTRY.inPackets] = (this.#words[base + ENTRY.inPackets] ?? 0) + 1;
     return this.#answers.forward(
       flow,
@@ -141,6 +169,24 @@ export class Traffic implements Omit<TrafficEntrance, "destinationAddress"> {
     );
   }
 
+  /** `cache_bypass`: nothing counts it, for it has no destination. */
+  #passBypassed(flow: Flow, row: number, flags: number, nowMs: number): Verdict {
+    const packets = row * ENTRY_WORDS + ENTRY.inPackets;
+    this.#entries.move(row, false, flags, nowMs);
+    this.#words[packets] = (this.#words[packets] ?? 0) + 1;
+    return this.#answers.bypass(flow, NO_SERVICE, row, false);
+  }
+
+  /** A packet from the other side that belongs to no connection: ordinary traffic, unless `nat_icmp_send` says no. */
+  #stray(flow: Flow, flags: number): Verdict {
+    const isReset = flow.protocol === PROTOCOL.tcp
+      ? (flags & TCP_FLAG.rst) !== 0
+      : flow.protocol === PROTOCOL.sctp && flags === SCTP_EVENT.abort;
+    const isTold = this.#header[NAT_ICMP_SEND] !== 0 && !isReset && this.#parts.realServers.find(flow) !== 0;
+    const action = isTold ? ACTION.reject : ACTION.accept;
+    return this.#answers.refuse(flow, action, DROP_REASON.notNew, NO_SERVICE);
+  }
+
   /** A SYN that ends the entry's connection and begins another one. */
   #isReused(row: number, protocol: number, flags: number): boolean {
     const isFirst = protocol === PROTOCOL.tcp
@@ -148,7 +194,7 @@ export class Traffic implements Omit<TrafficEntrance, "destinationAddress"> {
       : protocol === PROTOCOL.sctp && flags === SCTP_EVENT.init;
     if (!isFirst) return false;
     const base = row * ENTRY_WORDS;
-    if (this.#header[EXPIRE_NODEST_CONN] !== 0) {
+    if (this.#header[EXPIRE_NODEST_CONN] !== 0 && this.#words[base + ENTRY.destination] !== 0) {
       if (this.#destinations[this.#destinationSlot(row) * DESTINATION_WORDS + DESTINATION.weight] === 0) {
         return true;
       }

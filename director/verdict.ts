@@ -15,6 +15,8 @@ export const ACTION = {
   drop: 2,
   /** No destination: ICMP port unreachable; a socket engine resets. */
   reject: 3,
+  /** No destination, and `cache_bypass`: goes on to its original address. Packet engines only. */
+  bypass: 4,
 } as const;
 export type Action = typeof ACTION[keyof typeof ACTION];
 

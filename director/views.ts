@@ -22,6 +22,7 @@ import {
   TEMPLATE_WORDS,
 } from "./layout.ts";
 import type { Estimate, Estimator } from "./estimator.ts";
+import { engineName } from "./persistence_engines.ts";
 import type { MethodName, ServiceKey } from "./specs.ts";
 import type { Counters, Statistics } from "./statistics.ts";
 import { SCTP_STATES } from "./sctp_states.ts";
@@ -42,6 +43,8 @@ export interface ServiceView {
     /** Netmask as four words. */
     readonly mask: readonly number[];
   };
+  /** `--pe` of ipvsadm. */
+  readonly persistenceEngine?: string;
   readonly destinationCount: number;
   /** Counted up to now. */
   readonly statistics: Counters;
@@ -93,6 +96,9 @@ export interface ConnectionView {
   readonly flags: number;
   /** Connections that hang on it. */
   readonly controls: number;
+  /** Of a template that a persistence engine made: the engine's name, and what it found. */
+  readonly persistenceEngine?: string;
+  readonly persistenceData?: string;
 }
 
 /** What the pictures are taken of. */
@@ -131,6 +137,7 @@ export function viewService(parts: ViewParts, slot: number): ServiceView {
         mask,
       },
     }),
+    ...engineOf(word(SERVICE.persistenceEngine)),
     destinationCount: word(SERVICE.destinationCount),
     statistics: statistics.ofService(slot),
     estimate: estimator.ofService(slot),
@@ -207,7 +214,16 @@ export function viewTemplate(parts: ViewParts, row: number, nowMs: number): Conn
     expiresMs: Math.max(0, templates.expiresMs(row) - nowMs),
     flags: word(TEMPLATE.entryFlags) | ENTRY_FLAG.template,
     controls: word(TEMPLATE.controls),
+    ...engineOf(templates.engine(row)),
+    ...(templates.engine(row) !== 0 && {
+      persistenceData: new TextDecoder("latin1").decode(templates.data(row).slice()),
+    }),
   };
+}
+
+function engineOf(number: number): { readonly persistenceEngine?: string } {
+  const persistenceEngine = engineName(number);
+  return persistenceEngine === undefined ? {} : { persistenceEngine };
 }
 
 function destinationEndpoint(parts: ViewParts, handle: number, port: number): Endpoint {

@@ -21,6 +21,11 @@ export const NO_ENTRY = -1;
 /** The virtual service of a flow has to be looked up. */
 export const NO_SERVICE = -1;
 
+/** A datagram that can be read; asked for a payload only when a persistence engine has to look into it. */
+export interface Payload {
+  payload(): Uint8Array;
+}
+
 /**
  * One flow. A mutable record on purpose: a packet engine fills the same one for each packet, a socket engine keeps
  * one with each connection. The client side is always `client`, whatever the direction of a segment.
@@ -46,6 +51,11 @@ export class Flow {
    * streams and no packets, sets 0, and its packet counters stay 0 rather than invented.
    */
   packets = 1;
+  /**
+   * The datagram of the next segment, for services with a persistence engine; an engine sets it once, to something that
+   * always answers with the datagram at hand, so it costs nothing per packet.
+   */
+  payload: Payload | undefined = undefined;
   /**
    * Handle of the connection entry, written by the director so that the next segment of the same flow needs no
    * lookup; `NO_ENTRY` when unknown. The director verifies it, so a stale one does no harm.

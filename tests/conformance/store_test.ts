@@ -1,10 +1,13 @@
 /** One suite on both kinds of memory: a director behaves the same on an `ArrayBuffer` and a `SharedArrayBuffer`. */
 import { type MakeDirector, makeDirector, MEMORIES } from "../unit/director/testbed.ts";
+import { defenceCases } from "./store/defence.ts";
 import { destinationCases } from "./store/destinations.ts";
 import { openingCases } from "./store/opening.ts";
 import { persistenceCases } from "./store/persistence.ts";
 import { serviceCases } from "./store/services.ts";
+import { sipCases } from "./store/sip.ts";
 import { statisticsCases } from "./store/statistics.ts";
+import { strayCases } from "./store/strays.ts";
 import { thresholdCases } from "./store/thresholds.ts";
 import { trashCases } from "./store/trash.ts";
 
@@ -16,6 +19,9 @@ const suites = {
   thresholds: thresholdCases,
   trash: trashCases,
   statistics: statisticsCases,
+  defence: defenceCases,
+  strays: strayCases,
+  sip: sipCases,
 };
 
 for (const { shared, on } of MEMORIES) {

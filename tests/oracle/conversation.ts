@@ -136,6 +136,7 @@ export class Conversation {
   #resultOf(action: Action): Result {
     switch (action) {
       case ACTION.forward:
+      case ACTION.bypass:
         return "ok";
       case ACTION.reject:
         return "ECONNREFUSED";

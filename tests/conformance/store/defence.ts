@@ -1,0 +1,190 @@
+/** `drop_packet`, `drop_entry` and `secure_tcp`, always and under memory pressure. */
+import assert from "node:assert/strict";
+import type { Director } from "../../../director/director.ts";
+import type { EndCause } from "../../../director/entries.ts";
+import { ACTION, DROP_REASON } from "../../../director/verdict.ts";
+import {
+  ACK,
+  back,
+  type Cases,
+  close,
+  counts,
+  destination,
+  from,
+  open,
+  SYN,
+  tcp,
+  tcpService,
+  udp,
+  udpService,
+} from "../../unit/director/testbed.ts";
+
+function withOne(director: Director, more: Parameters<typeof tcpService>[1] = {}): number {
+  const service = director.addService(tcpService("10.99.0.1:80", more), 0);
+  return director.addDestination(service, destination("10.2.0.1:80"), 0);
+}
+
+/** Which of `count` SYNs were dropped, by number from 1. */
+function dropped(director: Director, count: number, firstPort = 1): number[] {
+  const numbers: number[] = [];
+  for (let i = 1; i <= count; i++) {
+    const verdict = from(director, tcp(`192.0.2.1:${1_000 + firstPort + i}`), SYN, 0);
+    if (verdict.action !== ACTION.drop) continue;
+    assert.equal(verdict.reason, DROP_REASON.memoryPressure);
+    numbers.push(i);
+  }
+  return numbers;
+}
+
+/** Seconds go by until nothing of the table can have been left out. */
+function letSecondsPass(director: Director, fromMs: number, seconds: number): number {
+  for (let i = 1; i <= seconds; i++) director.advance(fromMs + i * 1_000);
+  return fromMs + seconds * 1_000;
+}
+
+export const defenceCases: Cases = {
+  "drop_packet 3: one in am_droprate, the first included, and known connections never": (make) => {
+    const director = make();
+    withOne(director);
+    const known = tcp("192.0.2.9:9");
+    open(director, known, 0);
+    director.sysctl.drop_packet = 3;
+    assert.deepEqual(dropped(director, 31), [1, 11, 21, 31]);
+    director.sysctl.am_droprate = 3;
+    assert.deepEqual(dropped(director, 12, 100), [10], "the count of ten runs out first");
+    assert.deepEqual(dropped(director, 6, 200), [1, 4]);
+    for (let i = 0; i < 30; i++) assert.equal(from(director, known, ACK, 0).action, ACTION.forward);
+    assert.equal(director.drops.memoryPressure, 7);
+  },
+
+  "drop_packet drops only what a service would have taken": (make) => {
+    const director = make();
+    withOne(director);
+    director.sysctl.drop_packet = 3;
+    director.sysctl.am_droprate = 1;
+    assert.equal(from(director, tcp("192.0.2.1:1", "10.99.0.9:80"), SYN, 0).action, ACTION.accept);
+    assert.equal(from(director, tcp("192.0.2.1:1"), ACK, 0).action, ACTION.accept);
+    assert.equal(from(director, tcp("192.0.2.1:1"), SYN, 0).reason, DROP_REASON.memoryPressure);
+    director.sysctl.drop_packet = 0;
+    assert.equal(from(director, tcp("192.0.2.1:1"), SYN, 0).action, ACTION.forward);
+  },
+
+  "automatic: 1 becomes 2 while entries are short, and the rate grows as they get fewer": (make) => {
+    let available = 5_000;
+    const director = make({ availableEntries: () => available });
+    withOne(director);
+    for (const name of ["drop_packet", "drop_entry", "secure_tcp"] as const) director.sysctl[name] = 1;
+    const modes = () => [director.sysctl.drop_packet, director.sysctl.drop_entry, director.sysctl.secure_tcp];
+    assert.deepEqual(dropped(director, 20), []);
+    available = 768;
+    director.advance(1_000);
+    assert.deepEqual(modes(), [2, 2, 2]);
+    // 1024 / (1024 - 768)
+    assert.deepEqual(dropped(director, 12, 100), [4, 8, 12]);
+    available = 200;
+    director.advance(1_500);
+    assert.deepEqual(dropped(director, 4, 200), [4], "looked at once a second");
+    director.advance(2_000);
+    assert.deepEqual(dropped(director, 3, 300), [1, 2, 3]);
+    available = 1_024;
+    director.advance(3_000);
+    assert.deepEqual(modes(), [1, 1, 1]);
+    assert.deepEqual(dropped(director, 20, 400), []);
+  },
+
+  "2 written by hand goes back to 1 at once while there is room, 0 and 3 stay": (make) => {
+    let available = 5_000;
+    const director = make({ availableEntries: () => available });
+    director.sysctl.secure_tcp = 2;
+    assert.equal(director.sysctl.secure_tcp, 1);
+    director.sysctl.drop_packet = 3;
+    director.sysctl.drop_entry = 0;
+    available = 0;
+    director.advance(1_000);
+    assert.deepEqual(
+      [director.sysctl.secure_tcp, director.sysctl.drop_packet, director.sysctl.drop_entry],
+      [2, 3, 0],
+    );
+  },
+
+  "ended connections are room, living ones are not": (make) => {
+    const director = make();
+    withOne(director);
+    director.sysctl.amemthresh = 250;
+    director.sysctl.secure_tcp = 1;
+    const flows = Array.from({ length: 10 }, (_, i) => tcp(`192.0.2.1:${i + 1}`));
+    for (const flow of flows) open(director, flow, 0);
+    director.advance(1_000);
+    assert.equal(director.sysctl.secure_tcp, 2, "246 of 256");
+    for (const flow of flows.slice(0, 4)) close(director, flow, 1_000);
+    director.advance(2_000);
+    assert.equal(director.sysctl.secure_tcp, 1, "250 of 256");
+  },
+
+  "secure_tcp: a client's ACK alone establishes nothing": (make) => {
+    for (const [level, state] of [[0, "ESTABLISHED"], [1, "ESTABLISHED"], [3, "SYN_RECV"]] as const) {
+      const director = make({ availableEntries: () => 5_000 });
+      withOne(director);
+      director.sysctl.secure_tcp = level;
+      const flow = tcp("192.0.2.1:1");
+      from(director, flow, SYN, 0);
+      from(director, flow, ACK, 0);
+      assert.equal([...director.connections()][0]?.state, state, `secure_tcp ${level}`);
+    }
+  },
+
+  "drop_entry: half-open connections go, established ones with traffic stay": (make) => {
+    const causes: EndCause[] = [];
+    const director = make({ onExpire: (_entry, { cause }) => causes.push(cause) });
+    const handle = withOne(director);
+    for (let i = 1; i <= 100; i++) from(director, tcp(`192.0.2.1:${1_000 + i}`), SYN, 0);
+    const living = Array.from({ length: 20 }, (_, i) => tcp(`192.0.2.2:${1_000 + i}`));
+    for (const flow of living) open(director, flow, 0);
+    director.advance(0);
+    director.sysctl.drop_entry = 3;
+    letSecondsPass(director, 0, 59);
+    const left = counts(director.destinationView(handle));
+    assert.ok(left[0] !== undefined && left[0] < 60 && left[0] >= 20, `${left[0]} are left`);
+    assert.equal(causes.length, 120 - left[0]);
+    assert.deepEqual([...new Set(causes)], ["dropped"]);
+    for (const flow of living) assert.equal(from(director, flow, ACK, 59_000).isNew, false);
+  },
+
+  "drop_entry: quiet for a minute and few packets, one in as many as it sent": (make) => {
+    const director = make();
+    const service = director.addService(udpService(), 0);
+    const handle = director.addDestination(service, destination("10.2.0.1:53"), 0);
+    director.setTimeouts({ udpMs: 8_000_000 });
+    const quiet = Array.from({ length: 60 }, (_, i) => udp(`192.0.2.1:${1_000 + i}`));
+    for (const flow of quiet) from(director, flow, 0, 0);
+    const talkative = udp("192.0.2.2:1");
+    for (let i = 0; i < 9; i++) from(director, talkative, 0, 0);
+    director.advance(0);
+    director.sysctl.drop_entry = 3;
+    letSecondsPass(director, 0, 59);
+    assert.equal(counts(director.destinationView(handle))[1], 61);
+    letSecondsPass(director, 59_000, 600);
+    assert.equal(director.connectionCount, 1, "more than eight packets");
+    assert.equal(from(director, talkative, 0, 659_000).isNew, false);
+  },
+
+  "drop_entry: a template that was never assured goes with its last connection": (make) => {
+    const director = make();
+    withOne(director, { persistence: { timeoutMs: 3_600_000, prefixLength: 32 } });
+    for (let i = 1; i <= 20; i++) from(director, tcp(`192.0.2.${i}:1`), SYN, 0);
+    const assured = tcp("192.0.3.1:1");
+    open(director, assured, 0);
+    back(director, assured, ACK, 0);
+    director.advance(0);
+    director.sysctl.drop_entry = 3;
+    let nowMs = letSecondsPass(director, 0, 59);
+    assert.ok(director.connectionCount < 21 && director.templateCount === director.connectionCount);
+    nowMs = letSecondsPass(director, nowMs, 900);
+    assert.deepEqual(
+      [...director.connections()].filter((it) => it.isTemplate).map((it) => it.state),
+      ["ASSURED"],
+    );
+    director.advance(nowMs + 8_000_000);
+    assert.deepEqual([director.connectionCount, director.templateCount], [0, 0]);
+  },
+};
