@@ -82,3 +82,14 @@ export class SystemError extends LvsdError {
 export class ProtocolError extends LvsdError {
   override readonly exitCode: number = EXIT.failed;
 }
+
+/** A refusal of `lvsd ipvsadm` in the words and with the exit code of the real tool: 1, 2 or 255. */
+export class ToolError extends LvsdError {
+  override readonly exitCode: number;
+
+  /** @param message as the tool prints it, without the line end */
+  constructor(code: string, exitCode: number, message: string, fields: ErrorFields = {}) {
+    super(code, message, fields);
+    this.exitCode = exitCode;
+  }
+}

@@ -9,6 +9,7 @@ import { parseCommand } from "./ipvsadm_arguments.ts";
 import { parseRecording, type SchedulerRecording } from "./recording.ts";
 import { type Outcome, replayScheduler } from "./scheduler_replay.ts";
 import { replayStates } from "./state_replay.ts";
+import { replayTool } from "./tool_replay.ts";
 import type { WorldOptions } from "./world.ts";
 
 /** The recordings of one scheduler, or of one set of packet sequences. */
@@ -59,6 +60,13 @@ async function replayFile(path: string, options: WorldOptions): Promise<[name: s
   if (recording.kind === "scheduler") {
     const { scheduler } = recording.scenario;
     return [[scheduler, guarded(path, () => replayRecording(recording, options))]];
+  }
+  if (recording.kind === "tool") {
+    try {
+      return await replayTool(path, recording.lines);
+    } catch (error) {
+      return [[UNREADABLE, { steps: 0, difference: messageOf(path, error) }]];
+    }
   }
   return recording.sequences.map((sequence) => {
     const place = `${path}:${sequence.line}`;

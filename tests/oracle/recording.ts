@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { ValueError } from "../../errors.ts";
+import { type ToolLine, toolLine } from "./tool_recording.ts";
 
 /** Destination, weight, ActiveConn, InActConn. */
 const row = z.tuple([z.string(), z.number().int(), z.number().int(), z.number().int()]);
@@ -106,12 +107,22 @@ export interface StateRecording {
   readonly sequences: readonly Lined<StateSequence>[];
 }
 
+/** What the real ipvsadm answered, command by command. */
+export interface ToolRecording {
+  readonly kind: "tool";
+  readonly path: string;
+  readonly lines: readonly Lined<ToolLine>[];
+}
+
 /**
  * Reads one file.
  *
  * @throws {ValueError} `RECORDING_INVALID` with `path:line:` for what is no recording, or a broken one.
  */
-export function parseRecording(path: string, text: string): SchedulerRecording | StateRecording {
+export function parseRecording(
+  path: string,
+  text: string,
+): SchedulerRecording | StateRecording | ToolRecording {
   const lines = text.split("\n").map((json, index) => ({ json, line: index + 1 })).filter((it) =>
     it.json.trim() !== ""
   );
@@ -122,7 +133,15 @@ export function parseRecording(path: string, text: string): SchedulerRecording |
     const sequences = values.map(({ value, line }) => ({ ...check(path, line, sequence, value), line }));
     return { kind: "states", path, sequences };
   }
-  throw invalid(path, lines[0]?.line ?? 1, "neither a scheduler's traffic script nor TCP state sequences");
+  if (isRecord(first) && "section" in first) {
+    const lines = values.map(({ value, line }) => ({ ...check(path, line, toolLine, value), line }));
+    return { kind: "tool", path, lines };
+  }
+  throw invalid(
+    path,
+    lines[0]?.line ?? 1,
+    "neither a scheduler's traffic script nor TCP state sequences nor ipvsadm's answers",
+  );
 }
 
 function parseScheduler(

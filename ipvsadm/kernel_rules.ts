@@ -1,0 +1,73 @@
+/**
+ * What the kernel refuses, in its order, before it changes anything.
+ *
+ * @module
+ */
+import type { Director } from "../director/director.ts";
+import type { DestinationSpec, ServiceKey, ServiceSpec } from "../director/specs.ts";
+import { DirectorError } from "../errors.ts";
+import { familyOf } from "./order.ts";
+import type { DestinationAddress, DestinationRule, ServiceRule } from "./rules.ts";
+
+/** The director's words for a rule. */
+export function serviceSpec(rule: ServiceRule): ServiceSpec {
+  const { key, scheduler, flags, onePacket, persistentSeconds, netmask, persistenceEngine } = rule;
+  const timeoutMs = (persistentSeconds ?? 0) * 1_000;
+  const persistence = familyOf(key) === 6 ? { timeoutMs, prefixLength: netmask } : { timeoutMs, netmask };
+  return {
+    key,
+    scheduler,
+    flags,
+    onePacket,
+    ...(persistentSeconds === undefined ? {} : { persistence }),
+    ...(persistenceEngine === "" ? {} : { persistenceEngine }),
+  };
+}
+
+/** The director's words for a rule. */
+export function destinationSpec(rule: DestinationRule): DestinationSpec {
+  const { address, port, method, weight, upperThreshold, lowerThreshold } = rule;
+  return { address, port, method, weight, upperThreshold, lowerThreshold };
+}
+
+/** @throws {DirectorError} `EEXIST` */
+export function refuseExisting(director: Director, key: ServiceKey): void {
+  if (director.findService(key) !== undefined) {
+    throw new DirectorError("EEXIST", "this virtual service already exists; edit it or delete it first");
+  }
+}
+
+/** @throws {DirectorError} `ESRCH` */
+export function requireService(director: Director, key: ServiceKey): number {
+  const service = director.findService(key);
+  if (service === undefined) {
+    throw new DirectorError("ESRCH", "there is no such virtual service; ipvsadm -L lists them");
+  }
+  return service;
+}
+
+/** @throws {DirectorError} `ERANGE`, which comes before the search for the destination */
+export function refuseThresholds({ upperThreshold, lowerThreshold }: DestinationRule): void {
+  if (lowerThreshold > upperThreshold) {
+    throw new DirectorError(
+      "ERANGE",
+      `lower threshold ${lowerThreshold} is higher than upper threshold ${upperThreshold}`,
+    );
+  }
+}
+
+/** @throws {DirectorError} `EINVAL` for an address of "this network", 0.0.0.0/8, which is a broadcast to the kernel */
+export function refuseAddress({ address }: DestinationAddress): void {
+  if (address.family === 4 && (address.words[0] ?? 0) >>> 24 === 0) {
+    throw new DirectorError("EINVAL", `${address} is not the address of one host`);
+  }
+}
+
+/** @throws {DirectorError} `ENOENT` */
+export function requireDestination(director: Director, service: number, address: DestinationAddress): number {
+  const destination = director.findDestination(service, address);
+  if (destination === undefined) {
+    throw new DirectorError("ENOENT", `there is no destination ${address.address} port ${address.port} here`);
+  }
+  return destination;
+}
