@@ -10,6 +10,7 @@ import { refuseCrossSite, requireLoopbackHost, requireToken } from "./guard.ts";
 import type { RequestHandler } from "./http_request.ts";
 import { METRICS_CONTENT_TYPE, renderMetrics } from "./metrics.ts";
 import type { StatusSource } from "./source.ts";
+import { addSysctlRoute } from "./sysctl_route.ts";
 
 /**
  * Who may use an app. `owner`: whoever can connect (the control socket, whose file mode decides). `loopback`: this
@@ -33,6 +34,8 @@ const INDEX: readonly (readonly [method: "GET" | "POST", path: string, summary: 
   ["GET", "/readyz", "200 when every service can serve, else 503 with the ones that cannot"],
   ["GET", "/status", "everything, as JSON"],
   ["GET", "/metrics", "Prometheus text format"],
+  ["GET", "/sysctl", "the switches of net.ipv4.vs.*, with their effect here"],
+  ["POST", "/sysctl", 'set one: {"name": "drop_entry", "value": "1"}'],
   ["POST", "/reload", "read the config file again; 422 and no change when it has mistakes"],
 ];
 
@@ -66,8 +69,10 @@ export function createAdminApp(options: AdminAppOptions): RequestHandler {
     return context.json(outcome, outcome.ok ? 200 : 422);
   });
 
-  for (const [method, path] of [["GET", "/"] as const, ...INDEX]) {
-    const allow = method === "GET" ? "GET, HEAD" : method;
+  addSysctlRoute(app, source);
+
+  for (const [path, methods] of methodsByPath()) {
+    const allow = methods.map((it) => it === "GET" ? "GET, HEAD" : it).join(", ");
     app.all(path, (context) => {
       const answer = errorAnswer(
         405,
@@ -83,6 +88,12 @@ export function createAdminApp(options: AdminAppOptions): RequestHandler {
   );
   app.onError((error) => defectAnswer(error, onDefect));
   return async (request) => await app.fetch(request);
+}
+
+function methodsByPath(): Map<string, string[]> {
+  const methods = new Map<string, string[]>([["/", ["GET"]]]);
+  for (const [method, path] of INDEX) methods.set(path, [...methods.get(path) ?? [], method]);
+  return methods;
 }
 
 function defectAnswer(error: unknown, onDefect: (error: unknown) => void): Response {

@@ -8,9 +8,9 @@
 import { type IncomingMessage, request as httpRequest, type RequestOptions } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { Clock } from "../clock.ts";
-import { ProtocolError, SystemError, ValueError } from "../errors.ts";
+import { DirectorError, ProtocolError, SystemError, ValueError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
-import type { Readiness, ReloadOutcome, Status } from "./source.ts";
+import type { Readiness, ReloadOutcome, Status, SysctlState } from "./source.ts";
 
 /** Which daemon: by the path of its control socket, or by the URL of its admin address. */
 export type ControlTarget =
@@ -80,6 +80,29 @@ export class ControlClient {
     );
   }
 
+  /** Every switch of `net.ipv4.vs.*`. */
+  async sysctls(): Promise<readonly SysctlState[]> {
+    const answer = await this.#ask("GET", "/sysctl");
+    const fits = (it: Record<string, unknown>) => Array.isArray(it.sysctls);
+    return this.#read<{ sysctls: readonly SysctlState[] }>(answer, [200], fits).sysctls;
+  }
+
+  /**
+   * Sets one.
+   *
+   * @throws {DirectorError} `SWITCH_UNKNOWN`, `EINVAL`
+   */
+  async setSysctl(name: string, value: string): Promise<SysctlState> {
+    const answer = await this.#ask("POST", "/sysctl", JSON.stringify({ name, value }));
+    if (answer.status === 404 || answer.status === 422) {
+      const { code, message } = errorOf(answer) ?? {};
+      if (code !== undefined && message !== undefined) {
+        throw new DirectorError(code, message, { name, value });
+      }
+    }
+    return this.#read<SysctlState>(answer, [200], (it) => typeof it.name === "string");
+  }
+
   /** For people: the socket's path or the URL. */
   get name(): string {
     return "url" in this.#target ? this.#target.url : this.#target.socketPath;
@@ -92,8 +115,8 @@ export class ControlClient {
   ): T {
     const value = parseObject(answer.text);
     if (value !== undefined && statuses.includes(answer.status) && fits(value)) return value as T;
-    const error = value?.error as { code?: unknown; message?: unknown } | undefined;
-    if (typeof error?.code !== "string" || typeof error.message !== "string") {
+    const error = errorOf(answer);
+    if (error === undefined) {
       throw new ProtocolError(
         "CONTROL_ANSWER_INVALID",
         `${this.name} answered with status ${answer.status} and something that is not lvsd's; check the address`,
@@ -104,7 +127,7 @@ export class ControlClient {
     throw new SystemError(error.code, `${this.name}: ${error.message}${hint}`, { target: this.name });
   }
 
-  #ask(method: string, path: string): Promise<Answer> {
+  #ask(method: string, path: string, body?: string): Promise<Answer> {
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
     const request = this.#request(method, path);
     const deadline = this.#clock.after(this.#waitMs, () => {
@@ -118,7 +141,8 @@ export class ControlClient {
       });
     });
     request.once("error", (error: Error & { code?: string }) => reject(this.#connectError(error)));
-    request.end();
+    if (body !== undefined) request.setHeader("content-type", "application/json");
+    request.end(body);
     return promise.finally(() => deadline.cancel());
   }
 
@@ -181,6 +205,12 @@ function adminUrl(text: string, path: string): URL {
   }
   url.pathname = url.pathname.replace(/\/$/, "") + path;
   return url;
+}
+
+function errorOf({ text }: Answer): { readonly code: string; readonly message: string } | undefined {
+  const error = parseObject(text)?.error as { code?: unknown; message?: unknown } | undefined;
+  if (typeof error?.code !== "string" || typeof error.message !== "string") return undefined;
+  return { code: error.code, message: error.message };
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {

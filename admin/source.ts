@@ -6,12 +6,19 @@
  *
  * @module
  */
+import type { KernelSysctlName, SysctlState } from "../director/sysctl_text.ts";
 import type { ConfigProblem } from "../errors.ts";
+
+export type { SysctlState };
 
 /** The running director, seen from the admin side. Every call answers from memory; none waits for the network. */
 export interface StatusSource {
   status(): Status;
   readiness(): Readiness;
+  /** Every switch of `net.ipv4.vs.*`, in alphabetical order. */
+  sysctls(): readonly SysctlState[];
+  /** Sets one from text. @throws {DirectorError} `EINVAL`, and nothing is changed */
+  setSysctl(name: KernelSysctlName, value: string): SysctlState;
   /** Reads the config file again. Resolves with `ok: false` for a broken file; rejects only for a defect. */
   reload(): Promise<ReloadOutcome>;
 }

@@ -12,10 +12,11 @@ import { reload } from "./reload.ts";
 import { run } from "./run.ts";
 import { schema } from "./schema.ts";
 import { status } from "./status.ts";
+import { sysctl } from "./sysctl.ts";
 import { VERSION } from "./version.ts";
 
 /** Every subcommand, in the order of the help text. */
-export const COMMANDS: readonly Command[] = [run, demo, check, schema, status, reload];
+export const COMMANDS: readonly Command[] = [run, demo, check, schema, status, reload, sysctl];
 
 /**
  * Runs one command line.

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { KERNEL_SYSCTL_NAMES, sysctlDefault } from "../director/sysctl_text.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { WrittenDestination } from "./destination_schema.ts";
 import type { WrittenCheck } from "./health_schema.ts";
@@ -12,6 +13,7 @@ import type {
   Config,
   DestinationConfig,
   HealthCheckConfig,
+  IpvsConfig,
   PersistenceConfig,
   ServiceConfig,
 } from "./model.ts";
@@ -37,15 +39,21 @@ const DEFAULT_TCP_CHECK: HealthCheckConfig = {
 
 /** @param file where it came from, `""` for none */
 export function buildConfig(written: WrittenConfig, file: string): Config {
-  const { log, timeouts, drain } = written;
+  const { log, timeouts, drain, ipvs } = written;
   return {
     file,
     admin: buildAdmin(written.admin),
     log,
     timeouts: { tcpMs: timeouts.tcp, tcpFinMs: timeouts.tcpFin, udpMs: timeouts.udp },
     drain: { deadlineMs: drain.deadline, spreadMs: drain.spread },
+    ipvs: changedSwitches(ipvs),
     services: written.services.map(buildService),
   };
+}
+
+function changedSwitches(written: WrittenConfig["ipvs"]): IpvsConfig {
+  const changed = KERNEL_SYSCTL_NAMES.filter((name) => written[name] !== sysctlDefault(name));
+  return Object.fromEntries(changed.map((name) => [name, written[name]]));
 }
 
 function buildAdmin({ listen, token, socket }: WrittenConfig["admin"]): AdminConfig {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { KernelSysctlName } from "../director/sysctl_text.ts";
 import type { HealthTiming } from "../healthcheck/timing.ts";
 import type { Endpoint, EndpointText } from "../net/endpoint.ts";
 import type { ForwardingMethodName } from "../modes/rules.ts";
@@ -16,6 +17,7 @@ export interface Config {
   readonly log: LogConfig;
   readonly timeouts: TimeoutsConfig;
   readonly drain: DrainConfig;
+  readonly ipvs: IpvsConfig;
   readonly services: readonly ServiceConfig[];
 }
 
@@ -49,6 +51,9 @@ export interface DrainConfig {
   /** Over how long the rest is reset, so that clients do not all come back at once. */
   readonly spreadMs: number;
 }
+
+/** Switches of `net.ipv4.vs.*` that are not at their default, as the kernel would print their values. */
+export type IpvsConfig = { readonly [Name in KernelSysctlName]?: string };
 
 export type { ForwardingMethodName };
 

@@ -24,7 +24,7 @@ interface Told {
 export type ServiceSettings = Omit<ServiceConfig, "destinations">;
 
 /** The parts of a configuration that are not services. */
-export type ConfigSection = "admin" | "log" | "timeouts" | "drain";
+export type ConfigSection = "admin" | "log" | "timeouts" | "drain" | "ipvs";
 
 /** One difference, with the new value in `after`. */
 export type PlanChange =
@@ -133,7 +133,7 @@ function serviceChanges(service: string, before: ServiceConfig, after: ServiceCo
 
 function sectionChanges(before: Config, after: Config): PlanChange[] {
   const changes: PlanChange[] = [];
-  for (const section of ["log", "timeouts", "drain"] as const) {
+  for (const section of ["log", "timeouts", "drain", "ipvs"] as const) {
     const settings = differing(before[section], after[section]);
     if (settings.length === 0) continue;
     const text = `${section}: ${settings.join(", ")} changed`;

@@ -33,7 +33,7 @@ const COLUMNS: readonly string[] = ["key", "value", "default", "meaning", "examp
 /** Markdown: one heading and one table for each mapping, from the top of the file down. */
 export function configReference(): string {
   const root: Node = referenceJsonSchema();
-  const { admin = {}, log = {}, timeouts = {}, drain = {}, services = {} } = root.properties ?? {};
+  const { admin = {}, log = {}, timeouts = {}, drain = {}, ipvs = {}, services = {} } = root.properties ?? {};
   const service = services.items ?? {};
   const inService = service.properties ?? {};
   const checks = root.$defs?.["healthCheck"]?.oneOf ?? [];
@@ -63,6 +63,7 @@ export function configReference(): string {
     ...checks.filter((it) => typeOf(it) !== "tcp").flatMap((it) =>
       section(`healthCheck: type ${typeOf(it)}`, without(it, shared))
     ),
+    ...section("ipvs", ipvs),
   ].join("\n");
 }
 

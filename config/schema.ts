@@ -7,6 +7,7 @@ import * as z from "zod";
 import { listenAddress } from "./addresses.ts";
 import { choice, duration, flag, secret, socketPath } from "./fields.ts";
 import { either, list, mayBeEmpty, section, word } from "./sections.ts";
+import { ipvs } from "./ipvs_schema.ts";
 import { serviceSection } from "./service_schema.ts";
 
 const admin = section({
@@ -57,6 +58,9 @@ export const configSection = section({
     "Life of quiet connections, as `ipvsadm --set`; in whole seconds.",
   ),
   drain: mayBeEmpty(drain.prefault({})).describe("What SIGTERM does."),
+  ipvs: mayBeEmpty(ipvs.prefault({})).describe(
+    "The switches of `net.ipv4.vs.*`, under their kernel names; `lvsd sysctl` changes them while it runs.",
+  ),
   services: mayBeEmpty(list(serviceSection, "- listen: 127.0.0.1:8080").prefault([]))
     .describe("The virtual services."),
 }, {
@@ -65,7 +69,7 @@ export const configSection = section({
 }).meta({ title: "lvsd configuration" });
 
 /** The sections of a config file by key, for reading one although another has mistakes. */
-export const CONFIG_SECTIONS = { admin, log, timeouts, drain } as const;
+export const CONFIG_SECTIONS = { admin, log, timeouts, drain, ipvs } as const;
 
 /** A config file as it was read: defaults filled in, except those that hang on other keys. */
 export type WrittenConfig = z.output<typeof configSection>;

@@ -8,11 +8,13 @@ import type { Readiness, ReloadOutcome, Status, StatusSource } from "../admin/so
 import type { Timer } from "../clock.ts";
 import type { Config } from "../config/model.ts";
 import type { Director } from "../director/director.ts";
+import type { KernelSysctlName, SysctlState } from "../director/sysctl_text.ts";
 import type { Engine } from "../engines/engine.ts";
 import { LIMITS } from "../limits.ts";
 import type { EngineLog } from "./engine_log.ts";
 import { assemble, type Assembly } from "./assembly.ts";
 import { Reloader } from "./reloader.ts";
+import { Switches } from "./switches.ts";
 import { ServiceSet } from "./service_set.ts";
 import { readinessOf, type ReportFacts, statusOf } from "./status_report.ts";
 import type { DaemonOptions } from "./options.ts";
@@ -23,6 +25,7 @@ export class Daemon implements StatusSource {
   readonly engine: Engine;
   readonly #assembly: Assembly;
   readonly #services: ServiceSet;
+  readonly #switches: Switches;
   readonly #reloader: Reloader;
   readonly #options: DaemonOptions;
   readonly #startedMs: number;
@@ -43,6 +46,7 @@ export class Daemon implements StatusSource {
     this.director = this.#assembly.director;
     this.engine = this.#assembly.engine;
     this.#services = new ServiceSet(this.#assembly);
+    this.#switches = new Switches(this.director.sysctl, options.logger);
     this.#reloader = new Reloader({
       ...options,
       apply: (config, plan) => this.#apply(config, plan.logChanged),
@@ -77,6 +81,14 @@ export class Daemon implements StatusSource {
 
   status(): Status {
     return statusOf(this.#facts());
+  }
+
+  sysctls(): readonly SysctlState[] {
+    return this.#switches.list();
+  }
+
+  setSysctl(name: KernelSysctlName, value: string): SysctlState {
+    return this.#switches.set(name, value);
   }
 
   readiness(): Readiness {
@@ -131,6 +143,7 @@ export class Daemon implements StatusSource {
   async #apply(config: Config, logChanged: boolean): Promise<void> {
     const { tcpMs, tcpFinMs, udpMs } = config.timeouts;
     this.director.setTimeouts({ tcpMs, tcpFinMs, udpMs });
+    this.#switches.apply(config.ipvs);
     this.events.logConnections = config.log.connections;
     if (logChanged) await this.#options.onLogConfig?.(config.log);
     await this.#services.apply(config);

@@ -3,6 +3,7 @@ import { parse } from "yaml";
 import { loadConfig } from "../../config/load.ts";
 import { configReference } from "../../config/reference.ts";
 import { configJsonSchema } from "../../config/schema.ts";
+import { sysctlReference } from "../../config/sysctl_reference.ts";
 import { assertGolden } from "./config_golden.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -25,6 +26,13 @@ Deno.test("docs/config.md has the tables that the schema makes", () => {
   assertGolden(new URL("docs/config.md", ROOT), `${before}\n${configReference()}\n${end}`);
 });
 
+Deno.test("docs/sysctl.md has the table that the director's switches make", () => {
+  const [before] = read("docs/sysctl.md").split(/(?<=<!-- begin reference -->\n)/);
+  assert.ok(before !== undefined);
+  const reference = `${before}\n${sysctlReference()}\n<!-- end reference -->\n`;
+  assertGolden(new URL("docs/sysctl.md", ROOT), reference);
+});
+
 Deno.test("config.example.yaml is valid and says nothing but defaults beside its services", () => {
   const example = loadConfig(read("config.example.yaml"), "config.example.yaml", NO_ENV);
   const { services: _, ...rest } = example;
@@ -37,7 +45,7 @@ Deno.test("config.example.yaml is valid and says nothing but defaults beside its
 });
 
 Deno.test("config.example.yaml shows every key of the schema", () => {
-  const words = new Set(read("config.example.yaml").match(/[A-Za-z]+(?=:)/g));
+  const words = new Set(read("config.example.yaml").match(/[A-Za-z_]+(?=:)/g));
   const missing = [...keysOf(configJsonSchema())].filter((it) => !words.has(it) && it !== "regex");
   assert.deepEqual(missing, []);
 });

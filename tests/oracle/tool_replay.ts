@@ -11,7 +11,8 @@ import { NOT_ROOT } from "../../ipvsadm/refusal.ts";
 import { FileNames } from "../../ipvsadm/names.ts";
 import { runTool, type ToolAnswer } from "../../ipvsadm/tool.ts";
 import { PROC_VIEWS, procText } from "../../ipvsadm/proc.ts";
-import { type SysctlName, SYSCTLS } from "../../director/sysctl.ts";
+import { SWITCHES } from "../../director/switches.ts";
+import type { SysctlName } from "../../director/sysctl.ts";
 import { firstOtherLine } from "./counters_masked.ts";
 import { possibleSalts } from "./kernel_salt.ts";
 import { connectionSet, readConnections } from "./recorded_connections.ts";
@@ -148,7 +149,7 @@ function compareSysctl(name: string, recorded: string): string | undefined {
   const short = name.replace(/^net\.ipv4\.vs\./, "");
   if (MEMORY_DEPENDENT.includes(short)) return undefined;
   const [first, second] = recorded.split("\t");
-  const own = (it: string) => SYSCTLS[it as SysctlName]?.default;
+  const own = (it: string) => SWITCHES[it as SysctlName]?.default;
   const [value, period] = [own(short), second === undefined ? undefined : own(`${short}_period`)];
   const isEqual = String(value) === first && (second === undefined || String(period) === second);
   return isEqual ? undefined : `${name} is ${value} at first, recorded ${recorded}`;

@@ -5,7 +5,8 @@
  */
 import { Director } from "../../director/director.ts";
 import { Store } from "../../director/store.ts";
-import { type SysctlName, SYSCTLS } from "../../director/sysctl.ts";
+import { SWITCHES } from "../../director/switches.ts";
+import type { SysctlName } from "../../director/sysctl.ts";
 import { DirectorError } from "../../errors.ts";
 import { DirectorTable } from "../../ipvsadm/director_table.ts";
 import type { ConnectionRow } from "../../ipvsadm/table.ts";
@@ -50,7 +51,7 @@ export class ToolWorld {
 
   /** As the kernel shows it, undefined when there is no such switch. */
   sysctl(name: string): string | undefined {
-    if (!(name in SYSCTLS)) return undefined;
+    if (!(name in SWITCHES)) return undefined;
     const value = (it: string) => this.#director.sysctl[it as SysctlName];
     return name === "sync_threshold"
       ? `${value(name)}\t${value("sync_threshold_period")}`
@@ -59,7 +60,7 @@ export class ToolWorld {
 
   /** False: no such switch, or it does not take the value. */
   setSysctl(name: string, text: string): boolean {
-    if (!(name in SYSCTLS)) return false;
+    if (!(name in SWITCHES)) return false;
     try {
       this.#director.sysctl[name as SysctlName] = Number(text);
       return true;

@@ -83,9 +83,10 @@ Deno.test("admin: GET / and docs/admin.md list every route that answers", async 
   const text = await (await ask("/")).text();
   const page = Deno.readTextFileSync(fileURLToPath(new URL("../../../docs/admin.md", import.meta.url)));
   const routes = [...text.matchAll(/^(GET|POST) +(\/\w+)/gm)];
-  assert.equal(routes.length, 5);
+  assert.equal(routes.length, 7);
   for (const [, method = "", path = ""] of routes) {
-    assert.ok((await ask(path, { method })).ok, `${method} ${path}`);
+    const body = path === "/sysctl" && method === "POST" ? '{"name": "drop_entry", "value": "1"}' : null;
+    assert.ok((await ask(path, { method, body })).ok, `${method} ${path}`);
     assert.ok(page.includes(`| \`${method} ${path}\``), `docs/admin.md has no row for ${method} ${path}`);
   }
 });
@@ -106,6 +107,7 @@ Deno.test("admin: a wrong method is 405 with Allow, and does nothing", async () 
       ["/status", "POST", "GET, HEAD"],
       ["/", "DELETE", "GET, HEAD"],
       ["/reload", "GET", "POST"],
+      ["/sysctl", "DELETE", "GET, HEAD, POST"],
       ["/reload", "HEAD", "POST"],
       ["/metrics", "PUT", "GET, HEAD"],
     ] as const
@@ -278,4 +280,21 @@ Deno.test("admin: a token that no header can carry is refused, also on loopback"
   for (const token of ["", " ", "a b", "ä", "a\nb"]) {
     assert.throws(() => assertListenAllowed(listen, token), { code: "ADMIN_TOKEN_INVALID" });
   }
+});
+
+Deno.test("admin: a switch is set by what the body says, and by nothing else", async () => {
+  const { source, ask } = bench();
+  const post = async (body: string) => {
+    const answer = await ask("/sysctl", { method: "POST", body });
+    return [answer.status, await answer.json()] as const;
+  };
+  const [status, state] = await post('{"name": "net.ipv4.vs.drop_entry", "value": 3}');
+  assert.deepEqual([status, state.name, state.value, source.sysctl.drop_entry], [200, "drop_entry", "3", 3]);
+  for (const body of ["", "null", "[]", "{", '{"name": "drop_entry"}', '{"name": 1, "value": "1"}']) {
+    const [wrong, { error }] = await post(body);
+    assert.deepEqual([wrong, error.code], [400, "BAD_REQUEST"], body);
+  }
+  assert.deepEqual((await post('{"name": "drop_all", "value": "1"}'))[0], 404);
+  const [refused, { error }] = await post('{"name": "drop_entry", "value": "9"}');
+  assert.deepEqual([refused, error.code, source.sysctl.drop_entry], [422, "EINVAL", 3]);
 });

@@ -10,6 +10,15 @@ import type {
   Status,
   StatusSource,
 } from "../../../admin/source.ts";
+import { Store } from "../../../director/store.ts";
+import { openSysctl, type Sysctl } from "../../../director/sysctl.ts";
+import {
+  KERNEL_SYSCTL_NAMES,
+  type KernelSysctlName,
+  type SysctlState,
+  sysctlState,
+  writeSysctl,
+} from "../../../director/sysctl_text.ts";
 
 export const COUNTERS: Counters = {
   connections: 7,
@@ -91,6 +100,10 @@ export class FakeSource implements StatusSource {
   ready: Readiness = { ready: true, problems: [] };
   outcome: ReloadOutcome = { ok: true, message: "nothing changed", problems: [], changes: [] };
   reloads = 0;
+  readonly sysctl: Sysctl = openSysctl(
+    Store.create({ capacities: { services: 1, destinations: 1 } }).header,
+    () => {},
+  );
   /** A reload waits for it. */
   reloadGate: Promise<void> = Promise.resolve();
 
@@ -100,6 +113,15 @@ export class FakeSource implements StatusSource {
 
   readiness(): Readiness {
     return this.ready;
+  }
+
+  sysctls(): readonly SysctlState[] {
+    return KERNEL_SYSCTL_NAMES.map((name) => sysctlState(this.sysctl, name));
+  }
+
+  setSysctl(name: KernelSysctlName, value: string): SysctlState {
+    writeSysctl(this.sysctl, name, value);
+    return sysctlState(this.sysctl, name);
   }
 
   async reload(): Promise<ReloadOutcome> {
