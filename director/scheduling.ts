@@ -114,7 +114,7 @@ export class Scheduling {
     question.flow = flow;
     question.flags = this.#services[service * SERVICE_WORDS + SERVICE.flags] ?? 0;
     const handle = bound.scheduler.pick(question, list.use(service, masked), bound.cells, nowMs, random);
-    // lblc and lblcr stay with a server that looks overloaded: after a failure of that server they have no other.
+    // lblc stays with a server that looks overloaded: after a failure of that server it has no other.
     if (handle === NO_DESTINATION || (masked.length > 0 && masked.includes(handle))) return false;
     this.destination = destinations.slotOf(handle);
     return this.destination !== 0;

@@ -37,6 +37,12 @@ export const MEMORIES = {
   "SharedArrayBuffer": (bytes: number): ArrayBufferLike => new SharedArrayBuffer(bytes),
 } as const;
 
+export interface ServiceOptions {
+  readonly flags?: number;
+  readonly memory?: (bytes: number) => ArrayBufferLike;
+  readonly random?: Random;
+}
+
 const GUARD_CELLS = 8;
 const GUARD = 0x5a5a5a5a;
 
@@ -54,7 +60,7 @@ export class Service implements DestinationList {
 
   constructor(
     scheduler: Scheduler,
-    options: { flags?: number; memory?: (bytes: number) => ArrayBufferLike; random?: Random } = {},
+    options: ServiceOptions = {},
   ) {
     this.#scheduler = scheduler;
     this.#random = options.random ?? new SeededRandom(1);
@@ -66,7 +72,14 @@ export class Service implements DestinationList {
   }
 
   /** Puts a server at the head of the list and returns its handle. */
-  add({ address, weight = 1, ...rest }: ServerText): number {
+  add(server: ServerText): number {
+    const handle = this.addSilently(server);
+    this.#scheduler.added(this, this.cells, handle);
+    return handle;
+  }
+
+  /** Adds a server before the scheduler starts: it is not told. */
+  addSilently({ address, weight = 1, ...rest }: ServerText): number {
     const handle = this.#servers.length;
     this.#servers[handle] = {
       ...{ port: 80, activeConns: 0, inactiveConns: 0, overloaded: false, available: true },
@@ -75,7 +88,7 @@ export class Service implements DestinationList {
       weight,
       lastWeight: weight,
     };
-    this.#enter(handle);
+    this.#order.unshift(handle);
     return handle;
   }
 
@@ -84,10 +97,6 @@ export class Service implements DestinationList {
     const server = this.server(handle);
     server.available = true;
     server.lastWeight = server.weight;
-    this.#enter(handle);
-  }
-
-  #enter(handle: number): void {
     this.#order.unshift(handle);
     this.#scheduler.added(this, this.cells, handle);
   }

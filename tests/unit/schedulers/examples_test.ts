@@ -4,45 +4,7 @@
 import assert from "node:assert/strict";
 import { PROTOCOL } from "../../../net/flow.ts";
 import { findScheduler } from "../../../schedulers/registry.ts";
-import { NO_DESTINATION } from "../../../schedulers/scheduler.ts";
-import { Service } from "../../conformance/schedulers/service.ts";
-
-/** A service of the servers in `list`, named by a letter with the weight, in list order: the last one is added first. */
-class Letters {
-  readonly service: Service;
-  readonly #handles = new Map<string, number>();
-  readonly #names = new Map<number, string>([[NO_DESTINATION, "-"]]);
-
-  constructor(scheduler: string, list: string) {
-    const found = findScheduler(scheduler);
-    assert.ok(found, `no scheduler ${scheduler}`);
-    this.service = new Service(found);
-    for (const text of list.split(" ").reverse()) this.add(text);
-  }
-
-  add(text: string): void {
-    const name = text.charAt(0);
-    const address = `10.0.0.${name.charCodeAt(0)}`;
-    const handle = this.service.add({ address, weight: Number(text.slice(1)) });
-    this.#handles.set(name, handle);
-    this.#names.set(handle, name);
-  }
-
-  of(name: string): number {
-    const handle = this.#handles.get(name);
-    assert.ok(handle !== undefined, `no server ${name}`);
-    return handle;
-  }
-
-  /** The names of the next `count` chosen, each counted as a connection. */
-  next(count: number): string {
-    return Array.from({ length: count }, () => this.#names.get(this.service.connect())).join(" ");
-  }
-
-  expect(picks: string): void {
-    assert.equal(this.next(picks.split(" ").length), picks);
-  }
-}
+import { Letters } from "./letters.ts";
 
 const FIRST_PICKS: readonly [scheduler: string, list: string, picks: string][] = [
   ["rr", "C1 B1 A1", "C B A C B A C"],
@@ -62,6 +24,19 @@ const FIRST_PICKS: readonly [scheduler: string, list: string, picks: string][] =
   ["wlc", "A3 B2 C1", "A B C A B A A B C A B A"],
   ["wlc", "C1 B1 A1", "C B A C B A C B A C B A"],
   ["wlc", "C0 B1 A1", "B A B A"],
+  ["sed", "C1 B2 A3", "A B A C B A A B A C B A"],
+  ["sed", "A3 B2 C1", "A B A A B C A B A A B C"],
+  ["sed", "C1 B1 A1", "C B A C B A"],
+  ["nq", "C1 B2 A3", "C B A A B A A B A C B A"],
+  ["nq", "A3 B2 C1", "A B C A A B A B A A B C"],
+  ["nq", "C0 B1 A1", "B A B A"],
+  ["fo", "C1 B2 A3", "A A A A"],
+  ["fo", "C2 B2 A1", "C C C C"],
+  ["fo", "C0 B0", "- -"],
+  // A weight of w takes w + 1.
+  ["ovf", "C1 B2 A3", "A A A A B B B C C - - -"],
+  ["ovf", "C1 B1 A1", "C C B B A A -"],
+  ["ovf", "C0 B1", "B B -"],
 ];
 
 for (const [scheduler, list, picks] of FIRST_PICKS) {
@@ -146,6 +121,33 @@ Deno.test("wrr: all overloaded, the search ends, and later goes on from the head
   for (const name of "ABC") letters.service.server(letters.of(name)).overloaded = false;
   const lap = letters.next(9).split(" ").sort().join("");
   assert.equal(lap, "AAAABBBCC");
+});
+
+Deno.test("fo: the heaviest one serves again as soon as it may", () => {
+  const letters = new Letters("fo", "C1 B2 A3");
+  letters.expect("A A");
+  letters.service.server(letters.of("A")).overloaded = true;
+  letters.service.setWeight(letters.of("B"), 0);
+  letters.expect("C C");
+  letters.service.setWeight(letters.of("B"), 2);
+  letters.expect("B B");
+  letters.service.server(letters.of("A")).overloaded = false;
+  letters.expect("A A");
+});
+
+Deno.test("ovf: a threshold closes a server before its weight does", () => {
+  const letters = new Letters("ovf", "C1 A3");
+  letters.expect("A");
+  letters.service.server(letters.of("A")).overloaded = true;
+  letters.expect("C C -");
+});
+
+Deno.test("UDP is never active: sed keeps to the fastest, nq to the first, ovf never overflows", () => {
+  for (const [scheduler, picks] of [["sed", "A A A A"], ["nq", "C C C C"], ["ovf", "A A A A A A"]] as const) {
+    const letters = new Letters(scheduler, "C1 B2 A3");
+    letters.service.question.flow.protocol = PROTOCOL.udp;
+    letters.expect(picks);
+  }
 });
 
 Deno.test("lc and wlc still balance UDP, whose connections are never active", () => {
