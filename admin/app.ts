@@ -36,6 +36,8 @@ const INDEX: readonly (readonly [method: "GET" | "POST", path: string, summary: 
   ["GET", "/metrics", "Prometheus text format"],
   ["GET", "/sysctl", "the switches of net.ipv4.vs.*, with their effect here"],
   ["POST", "/sysctl", 'set one: {"name": "drop_entry", "value": "1"}'],
+  ["GET", "/rules", "rule chains and their counters, as JSON"],
+  ["POST", "/rules/zero", "the same, and the counters begin at 0"],
   ["POST", "/reload", "read the config file again; 422 and no change when it has mistakes"],
 ];
 
@@ -64,6 +66,8 @@ export function createAdminApp(options: AdminAppOptions): RequestHandler {
     const text = await renderMetrics(source.status(), source.readiness());
     return context.body(text, 200, { "content-type": METRICS_CONTENT_TYPE });
   });
+  app.get("/rules", (context) => context.json(source.rules()));
+  app.post("/rules/zero", (context) => context.json(source.zeroRules()));
   app.post("/reload", async (context) => {
     const outcome = await source.reload();
     return context.json(outcome, outcome.ok ? 200 : 422);
@@ -103,6 +107,6 @@ function defectAnswer(error: unknown, onDefect: (error: unknown) => void): Respo
 }
 
 function indexPage(version: string): string {
-  const lines = INDEX.map(([method, path, summary]) => `${method.padEnd(4)}  ${path.padEnd(8)}  ${summary}`);
+  const lines = INDEX.map(([method, path, summary]) => `${method.padEnd(4)}  ${path.padEnd(11)}  ${summary}`);
   return `lvsd ${version}\n\n${lines.join("\n")}\n`;
 }

@@ -10,7 +10,7 @@ import { request as httpsRequest } from "node:https";
 import type { Clock } from "../clock.ts";
 import { DirectorError, ProtocolError, SystemError, ValueError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
-import type { Readiness, ReloadOutcome, Status, SysctlState } from "./source.ts";
+import type { Readiness, ReloadOutcome, RulesStatus, Status, SysctlState } from "./source.ts";
 
 /** Which daemon: by the path of its control socket, or by the URL of its admin address. */
 export type ControlTarget =
@@ -101,6 +101,16 @@ export class ControlClient {
       }
     }
     return this.#read<SysctlState>(answer, [200], (it) => typeof it.name === "string");
+  }
+
+  async rules(): Promise<RulesStatus> {
+    return this.#read<RulesStatus>(await this.#ask("GET", "/rules"), [200], (it) => Array.isArray(it.chains));
+  }
+
+  /** Resolves with the counters as they were before they began at 0. */
+  async zeroRules(): Promise<RulesStatus> {
+    const answer = await this.#ask("POST", "/rules/zero");
+    return this.#read<RulesStatus>(answer, [200], (it) => Array.isArray(it.chains));
   }
 
   /** For people: the socket's path or the URL. */

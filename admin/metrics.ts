@@ -9,6 +9,7 @@ import { Counter, Gauge, Registry } from "prom-client";
 import { DESTINATION_METRICS } from "./destination_metrics.ts";
 import { DIRECTOR_METRICS } from "./director_metrics.ts";
 import type { Metric, MetricView } from "./metric.ts";
+import { RULE_METRICS } from "./rule_metrics.ts";
 import { SERVICE_METRICS } from "./service_metrics.ts";
 import type { Readiness, Status } from "./source.ts";
 
@@ -16,7 +17,12 @@ import type { Readiness, Status } from "./source.ts";
 export const METRICS_CONTENT_TYPE: string = Registry.PROMETHEUS_CONTENT_TYPE;
 
 /** All metrics, in the order they are printed. */
-export const METRICS: readonly Metric[] = [...DIRECTOR_METRICS, ...SERVICE_METRICS, ...DESTINATION_METRICS];
+export const METRICS: readonly Metric[] = [
+  ...DIRECTOR_METRICS,
+  ...RULE_METRICS,
+  ...SERVICE_METRICS,
+  ...DESTINATION_METRICS,
+];
 
 /**
  * Text for one scrape. Between two metrics it lets other work run: 1,000 destinations are 17,000 series and take about

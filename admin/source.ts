@@ -19,6 +19,9 @@ export interface StatusSource {
   sysctls(): readonly SysctlState[];
   /** Sets one from text. @throws {DirectorError} `EINVAL`, and nothing is changed */
   setSysctl(name: KernelSysctlName, value: string): SysctlState;
+  rules(): RulesStatus;
+  /** Lets the counters of the rules begin at 0. @returns them as they were */
+  zeroRules(): RulesStatus;
   /** Reads the config file again. Resolves with `ok: false` for a broken file; rejects only for a defect. */
   reload(): Promise<ReloadOutcome>;
 }
@@ -41,12 +44,55 @@ export interface Status {
   readonly timeouts: TimeoutsStatus;
   /** In config order. */
   readonly services: readonly ServiceStatus[];
+  readonly rules: RulesStatus;
   /** Drops that belong to no service; keys as in {@linkcode ServiceStatus.drops}. */
   readonly drops: CountByReason;
   readonly memory: { readonly rssBytes: number; readonly heapUsedBytes: number };
   readonly connectionTable: { readonly entries: number; readonly capacity: number };
   /** Log records dropped because the reader of the log was slow. */
   readonly logDropped: number;
+}
+
+/** Chains in the order of the hooks, then the user's own. */
+export interface RulesStatus {
+  readonly chains: readonly ChainStatus[];
+}
+
+/** A base chain has a hook, a priority and a policy; any other is reached by jumps and has none of them. */
+export interface ChainStatus {
+  readonly name: string;
+  readonly hook: string | null;
+  readonly priority: number | null;
+  readonly policy: "ACCEPT" | "DROP" | null;
+  /** What the engine does in the place of the policy, and why; `""` when it does what it says. */
+  readonly emulated: string;
+  /** Decided by the policy. */
+  readonly packets: number;
+  readonly bytes: number;
+  /** Jumps that lead here. */
+  readonly references: number;
+  readonly rules: readonly RuleStatus[];
+}
+
+/** A rule in the columns of `iptables -L -v -n`. */
+export interface RuleStatus {
+  /** From 1. */
+  readonly number: number;
+  /** Socket engines count new connections and, for UDP without a session, datagrams. */
+  readonly packets: number;
+  /** Payload of the datagrams; accepted TCP connections have none yet. */
+  readonly bytes: number;
+  /** `""` for a rule that only counts. */
+  readonly target: string;
+  readonly protocol: string;
+  readonly inInterface: string;
+  readonly outInterface: string;
+  readonly source: string;
+  readonly destination: string;
+  readonly options: string;
+  readonly comment: string;
+  /** What the engine does in the place of the target, and why; `""` when it does what it says. */
+  readonly emulated: string;
 }
 
 export interface TimeoutsStatus {

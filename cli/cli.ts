@@ -9,6 +9,7 @@ import { check } from "./check.ts";
 import type { CliContext, Command, ParsedArgs } from "./command.ts";
 import { demo } from "./demo.ts";
 import { reload } from "./reload.ts";
+import { rules } from "./rules.ts";
 import { run } from "./run.ts";
 import { schema } from "./schema.ts";
 import { status } from "./status.ts";
@@ -16,7 +17,7 @@ import { sysctl } from "./sysctl.ts";
 import { VERSION } from "./version.ts";
 
 /** Every subcommand, in the order of the help text. */
-export const COMMANDS: readonly Command[] = [run, demo, check, schema, status, reload, sysctl];
+export const COMMANDS: readonly Command[] = [run, demo, check, schema, status, rules, reload, sysctl];
 
 /**
  * Runs one command line.

@@ -7,6 +7,7 @@ import { KERNEL_SYSCTL_NAMES, sysctlDefault } from "../director/sysctl_text.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { WrittenDestination } from "./destination_schema.ts";
 import type { WrittenCheck } from "./health_schema.ts";
+import { defined } from "./defined.ts";
 import { defaultServiceName, destinationIdentity } from "./identity.ts";
 import type {
   AdminConfig,
@@ -18,6 +19,7 @@ import type {
   ServiceConfig,
 } from "./model.ts";
 import { flagBits } from "./scheduler_flags.ts";
+import { buildRules } from "./rule_build.ts";
 import type { WrittenConfig } from "./schema.ts";
 import { withPort } from "./service_rules.ts";
 import type { WrittenService } from "./service_schema.ts";
@@ -47,6 +49,7 @@ export function buildConfig(written: WrittenConfig, file: string): Config {
     timeouts: { tcpMs: timeouts.tcp, tcpFinMs: timeouts.tcpFin, udpMs: timeouts.udp },
     drain: { deadlineMs: drain.deadline, spreadMs: drain.spread },
     ipvs: changedSwitches(ipvs),
+    rules: buildRules(written.rules, written.services),
     services: written.services.map(buildService),
   };
 }
@@ -134,13 +137,4 @@ function buildCheck(written: WrittenCheck): HealthCheckConfig {
   // `verify` and `serverName` mean nothing without TLS, but the model has one shape for http and https.
   const tls = rest.type === "http" ? { verify: false } : {};
   return defined({ ...tls, ...rest, ...timing }) as HealthCheckConfig;
-}
-
-/** The values of `T` without those that are undefined, as `exactOptionalPropertyTypes` wants it. */
-type Defined<T> =
-  & { [Key in keyof T as undefined extends T[Key] ? never : Key]: T[Key] }
-  & { [Key in keyof T as undefined extends T[Key] ? Key : never]?: Exclude<T[Key], undefined> };
-
-function defined<T extends object>(values: T): Defined<T> {
-  return Object.fromEntries(Object.entries(values).filter(([, it]) => it !== undefined)) as Defined<T>;
 }

@@ -28,6 +28,11 @@ const ITEM_NAMES: Readonly<Record<string, string>> = {
   destinations: "destination",
   flags: "flag",
   command: "argument",
+  chain: "rule",
+  prerouting: "rule",
+  input: "rule",
+  ports: "port",
+  sourcePorts: "source port",
 };
 
 /** One mistake for each finding; `root` is the value that was looked at. */

@@ -6,6 +6,7 @@
  */
 import type { KernelSysctlName } from "../director/sysctl_text.ts";
 import type { HealthTiming } from "../healthcheck/timing.ts";
+import type { Chain } from "../hooks/rule.ts";
 import type { Endpoint, EndpointText } from "../net/endpoint.ts";
 import type { ForwardingMethodName } from "../modes/rules.ts";
 import type { Prefix } from "../net/prefix.ts";
@@ -18,6 +19,8 @@ export interface Config {
   readonly timeouts: TimeoutsConfig;
   readonly drain: DrainConfig;
   readonly ipvs: IpvsConfig;
+  /** Chains of rules; the lists and limits of single services are among them. */
+  readonly rules: readonly Chain[];
   readonly services: readonly ServiceConfig[];
 }
 

@@ -24,7 +24,7 @@ interface Told {
 export type ServiceSettings = Omit<ServiceConfig, "destinations">;
 
 /** The parts of a configuration that are not services. */
-export type ConfigSection = "admin" | "log" | "timeouts" | "drain" | "ipvs";
+export type ConfigSection = "admin" | "log" | "timeouts" | "drain" | "ipvs" | "rules";
 
 /** One difference, with the new value in `after`. */
 export type PlanChange =
@@ -139,6 +139,16 @@ function sectionChanges(before: Config, after: Config): PlanChange[] {
     const text = `${section}: ${settings.join(", ")} changed`;
     changes.push({ kind: "section-changed", section, after: after[section], ...told({ settings, text }) });
   }
+  const chains = differing(chainsByName(before), chainsByName(after));
+  if (chains.length > 0 || fingerprint(before.rules) !== fingerprint(after.rules)) {
+    const text = `rules: ${chains.length === 0 ? "order of the chains" : chains.join(", ")} changed`;
+    changes.push({
+      kind: "section-changed",
+      section: "rules",
+      after: after.rules,
+      ...told({ settings: chains, text }),
+    });
+  }
   const settings = differing(before.admin, after.admin);
   if (settings.length > 0) {
     const text = `admin: ${settings.join(", ")} changed; takes effect at the next start`;
@@ -150,6 +160,10 @@ function sectionChanges(before: Config, after: Config): PlanChange[] {
     });
   }
   return changes;
+}
+
+function chainsByName({ rules }: Config): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(rules.map((it) => [it.name, it]));
 }
 
 /** Two lists compared by the identity of their items. */

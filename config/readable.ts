@@ -5,7 +5,10 @@
  * @module
  */
 import type * as z from "zod";
+import { HOOK_NAMES, type HookName } from "../hooks/hook.ts";
 import { destinationSection, shortDestination, type WrittenDestination } from "./destination_schema.ts";
+import type { Path } from "./positions.ts";
+import { ruleSection, type WrittenRule } from "./rule_schema.ts";
 import { CONFIG_SECTIONS, type WrittenConfig } from "./schema.ts";
 import { serviceSection, type WrittenService } from "./service_schema.ts";
 
@@ -19,7 +22,26 @@ export interface ReadableService extends Readable<Omit<WrittenService, "destinat
 /** A config as far as it could be read. */
 export interface ReadableConfig {
   readonly admin: Readable<WrittenConfig["admin"]>;
+  readonly rules: readonly ReadableChain[];
   readonly services: readonly ReadableService[];
+}
+
+/** A chain as far as it could be read. */
+export interface ReadableChain {
+  /** Of a hook in lower case, or the user's own. */
+  readonly name: string;
+  /** Undefined for the user's own chains. */
+  readonly hook: HookName | undefined;
+  /** Of the chain. */
+  readonly path: Path;
+  readonly policy: "accept" | "drop";
+  readonly rules: readonly ReadableRule[];
+}
+
+/** A rule that is right by itself. */
+export interface ReadableRule {
+  readonly rule: WrittenRule;
+  readonly path: Path;
 }
 
 /** Any value may be missing. */
@@ -30,8 +52,32 @@ export function readableConfig(plain: unknown): ReadableConfig {
   const root = mapping(plain);
   return {
     admin: readableSection(CONFIG_SECTIONS.admin, root["admin"]),
+    rules: readableRules(mapping(root["rules"])),
     services: items(root["services"]).map(readableService),
   };
+}
+
+function readableRules(plain: Record<string, unknown>): ReadableChain[] {
+  const ofHooks = HOOK_NAMES.map((hook): ReadableChain => {
+    const written = plain[hook];
+    const path = ["rules", hook];
+    const policy = mapping(written)["policy"] === "drop" ? "drop" : "accept";
+    if (Array.isArray(written)) return { name: hook, hook, path, policy, rules: readableList(written, path) };
+    const rules = readableList(mapping(written)["chain"], [...path, "chain"]);
+    return { name: hook, hook, path, policy, rules };
+  });
+  const own = Object.entries(mapping(plain["chains"])).map(([name, written]): ReadableChain => {
+    const path = ["rules", "chains", name];
+    return { name, hook: undefined, path, policy: "accept", rules: readableList(written, path) };
+  });
+  return [...ofHooks, ...own];
+}
+
+function readableList(plain: unknown, path: Path): ReadableRule[] {
+  return items(plain).flatMap((item, i) => {
+    const { success, data } = ruleSection.safeParse(item);
+    return success ? [{ rule: data, path: [...path, i] }] : [];
+  });
 }
 
 function readableService(plain: unknown): ReadableService {

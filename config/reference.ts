@@ -33,7 +33,10 @@ const COLUMNS: readonly string[] = ["key", "value", "default", "meaning", "examp
 /** Markdown: one heading and one table for each mapping, from the top of the file down. */
 export function configReference(): string {
   const root: Node = referenceJsonSchema();
-  const { admin = {}, log = {}, timeouts = {}, drain = {}, ipvs = {}, services = {} } = root.properties ?? {};
+  const { admin = {}, log = {}, timeouts = {}, drain = {}, ipvs = {}, rules = {}, services = {} } =
+    root.properties ?? {};
+  const rule = root.$defs?.["rule"] ?? {};
+  const inRule = rule.properties ?? {};
   const service = services.items ?? {};
   const inService = service.properties ?? {};
   const checks = root.$defs?.["healthCheck"]?.oneOf ?? [];
@@ -44,6 +47,19 @@ export function configReference(): string {
     ...section("log", log),
     ...section("timeouts", timeouts),
     ...section("drain", drain),
+    ...section("rules", rules),
+    ...section("rules.input and the other hooks", {
+      ...mappingOf(rules.properties?.["input"]),
+      description: "The chain of a hook. A list of rules alone has the policy `accept`.",
+    }),
+    ...section("rules.input.chain[]", rule),
+    ...section("rules.input.chain[].target", {
+      ...mappingOf(inRule["target"]),
+      description: "A target that is not a word is a mapping with one of these keys.",
+    }),
+    ...section("rules.input.chain[].target.log", mappingOf(mappingOf(inRule["target"]).properties?.["log"])),
+    ...section("rules.input.chain[].limit", mappingOf(inRule["limit"])),
+    ...section("rules.input.chain[].connectionsAbove", mappingOf(inRule["connectionsAbove"])),
     ...section("services[]", {
       ...service,
       description: "One virtual service; `services` is a list of them.",
@@ -95,7 +111,7 @@ function table(rows: readonly (readonly string[])[]): string[] {
 
 /** What may stand there, in words. */
 function kindOf(node: Node): string {
-  if (node.$ref !== undefined) return "a check";
+  if (node.$ref !== undefined) return node.$ref.endsWith("/rule") ? "rule" : "a check";
   if (node.unit !== undefined && node.type !== "integer") return node.unit;
   if (node.enum !== undefined) return node.enum.map((it) => `\`${it}\``).join(", ");
   if (node.const !== undefined) return `\`${node.const}\``;

@@ -6,6 +6,7 @@
 import * as z from "zod";
 import { listenAddress } from "./addresses.ts";
 import { choice, duration, flag, secret, socketPath } from "./fields.ts";
+import { rulesSection } from "./rule_schema.ts";
 import { either, list, mayBeEmpty, section, word } from "./sections.ts";
 import { ipvs } from "./ipvs_schema.ts";
 import { serviceSection } from "./service_schema.ts";
@@ -60,6 +61,9 @@ export const configSection = section({
   drain: mayBeEmpty(drain.prefault({})).describe("What SIGTERM does."),
   ipvs: mayBeEmpty(ipvs.prefault({})).describe(
     "The switches of `net.ipv4.vs.*`, under their kernel names; `lvsd sysctl` changes them while it runs.",
+  ),
+  rules: mayBeEmpty(rulesSection.prefault({})).describe(
+    "Rule chains on the netfilter hooks, as iptables has them.",
   ),
   services: mayBeEmpty(list(serviceSection, "- listen: 127.0.0.1:8080").prefault([]))
     .describe("The virtual services."),

@@ -12,6 +12,7 @@ import { destination } from "./destination_schema.ts";
 import { choice, duration, flag, integer, oneLine, prefix } from "./fields.ts";
 import { healthCheck } from "./health_schema.ts";
 import { persistence } from "./persistence_schema.ts";
+import { limit } from "./rule_schema.ts";
 import { SCHEDULER_FLAGS } from "./scheduler_flags.ts";
 import { either, list, mayBeEmpty, section, word } from "./sections.ts";
 
@@ -64,6 +65,20 @@ const connections = {
     .describe("Sessions at once; the least recently used one gives way. UDP only."),
 };
 
+const access = {
+  allow: list(prefix(), "[10.0.0.0/8]").prefault([])
+    .describe("Clients that may connect, and nobody else; empty: everybody. Becomes a rule.")
+    .meta({ example: ["10.0.0.0/8", "fd00::/8"] }),
+  deny: list(prefix(), "[203.0.113.0/24]").prefault([])
+    .describe("Clients that may not connect, even when `allow` has them. Becomes a rule.")
+    .meta({ example: ["203.0.113.0/24"] }),
+  limit: limit.optional()
+    .describe(
+      "New connections: `100/s` for all, `{rate: 10/s, per: source}` for each client. Becomes a rule.",
+    )
+    .meta({ defaultText: "no limit", example: { rate: "10/s", per: "source" } }),
+};
+
 /** A virtual service. */
 export const serviceSection = section({
   listen: listenAddress("127.0.0.1:8080").describe(
@@ -84,6 +99,7 @@ export const serviceSection = section({
   ).meta({ defaultText: "off", example: "5m" }),
   onePacket: flag().default(false).describe("Schedule every datagram by itself. UDP only."),
   ...connections,
+  ...access,
   ...health,
   destinations: mayBeEmpty(list(destination, "[127.0.0.1:3001]").prefault([]))
     .describe("The real servers, in order of addition: `127.0.0.1:3001`, `127.0.0.1:3001@3` or a mapping.")

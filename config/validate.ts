@@ -9,6 +9,7 @@ import { CONFIG_RULES } from "./config_rules.ts";
 import { type Mistake, mistakesOf } from "./mistakes.ts";
 import type { Config } from "./model.ts";
 import { type ReadableConfig, readableConfig } from "./readable.ts";
+import { ruleMistakes } from "./rule_rules.ts";
 import { configSection } from "./schema.ts";
 import { SERVICE_RULES } from "./service_rules.ts";
 
@@ -32,5 +33,6 @@ function crossMistakes(config: ReadableConfig): Mistake[] {
       SERVICE_RULES.flatMap((rule) => [...rule(service, ["services", i])])
     ),
     ...CONFIG_RULES.flatMap((rule) => [...rule(config)]),
+    ...ruleMistakes(config),
   ];
 }

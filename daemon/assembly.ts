@@ -15,10 +15,12 @@ import { EngineLog } from "./engine_log.ts";
 import type { DaemonOptions } from "./options.ts";
 import { OwnListeners } from "./own_listeners.ts";
 import { Resolver } from "./resolver.ts";
+import { RuleKeeper } from "./rule_keeper.ts";
 
 /** The parts of a running daemon. */
 export interface Assembly {
   readonly director: Director;
+  readonly rules: RuleKeeper;
   readonly engine: Engine;
   /** Why this engine. */
   readonly engineReason: string;
@@ -70,16 +72,21 @@ export function assemble(options: DaemonOptions, questions: AssemblyQuestions): 
     store: Store.create(),
     random,
     findScheduler,
-    onExpire: (entry) => engine.entryExpired(entry),
+    onExpire: (entry) => {
+      rules.gate.entryEnded(entry);
+      engine.entryExpired(entry);
+    },
   });
+  const rules = new RuleKeeper({ director, random, logger, serviceName: questions.serviceName });
   const engine: Engine = new PortableEngine({
-    traffic: director,
+    traffic: rules.gate,
     events,
     clock,
     isOwnListener: (protocol, target) => ownListeners.includes(protocol, target),
   });
   return {
     director,
+    rules,
     engine,
     engineReason: "the portable engine runs everywhere and needs no permission beyond the network",
     monitor,

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Readiness, ReloadOutcome, Status, StatusSource } from "../admin/source.ts";
+import type { Readiness, ReloadOutcome, RulesStatus, Status, StatusSource } from "../admin/source.ts";
 import type { Timer } from "../clock.ts";
 import type { Config } from "../config/model.ts";
 import type { Director } from "../director/director.ts";
@@ -95,6 +95,14 @@ export class Daemon implements StatusSource {
     return readinessOf(this.#facts());
   }
 
+  rules(): RulesStatus {
+    return this.#assembly.rules.status();
+  }
+
+  zeroRules(): RulesStatus {
+    return this.#assembly.rules.zero();
+  }
+
   reload(): Promise<ReloadOutcome> {
     return this.#reloader.reload();
   }
@@ -146,7 +154,10 @@ export class Daemon implements StatusSource {
     this.#switches.apply(config.ipvs);
     this.events.logConnections = config.log.connections;
     if (logChanged) await this.#options.onLogConfig?.(config.log);
+    // First the rules, then what opens listeners: nobody slips in between.
+    this.#assembly.rules.apply(config);
     await this.#services.apply(config);
+    this.#assembly.rules.namesChanged();
   }
 
   #scheduleTick(): void {

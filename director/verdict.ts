@@ -36,6 +36,10 @@ export const DROP_REASON = {
   memoryPressure: 6,
   /** A persistence engine could not read the packet. */
   persistenceEngine: 7,
+  /** A rule on PREROUTING or INPUT said DROP, before the director was asked. */
+  ruleDropped: 8,
+  /** A rule said REJECT. */
+  ruleRejected: 9,
 } as const;
 export type DropReason = typeof DROP_REASON[keyof typeof DROP_REASON];
 

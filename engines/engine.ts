@@ -45,6 +45,8 @@ export const END_REASONS = [
   "server-reset",
   "idle-timeout",
   "no-destination", // the director refused
+  "rule-drop", // a rule said DROP
+  "rule-reject", // a rule said REJECT
   "connect-refused",
   "connect-timeout",
   "connect-failed", // unreachable, no route, name gone

@@ -41,9 +41,15 @@ export class Hooks {
   readonly #registered: Hung[][] = HOOK_NAMES.map(() => []);
   readonly #order: HookFunction[][] = HOOK_NAMES.map(() => []);
   #rules: RuleSet | undefined;
+  #hasRules = false;
 
   get rules(): RuleSet | undefined {
     return this.#rules;
+  }
+
+  /** Whether any chain stands between a packet and the functions. */
+  get hasRules(): boolean {
+    return this.#hasRules;
   }
 
   /**
@@ -65,6 +71,7 @@ export class Hooks {
   /** Puts all chains in the place of those before, at once. */
   setRules(rules: RuleSet): void {
     this.#rules = rules;
+    this.#hasRules = rules.chains.some((it) => it.base !== undefined);
     this.#sort();
   }
 

@@ -12,6 +12,7 @@ import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
 import { DIRECTION, type Direction, type Flow, TCP_FLAG } from "../../net/flow.ts";
 import { ProxyDecoder } from "../../net/proxy_decoder.ts";
 import type { BindingOptions, EndReason } from "../engine.ts";
+import { refusalReason } from "../refusals.ts";
 import { AcceptedSocket } from "./accepted_socket.ts";
 import { errorCode } from "./bind_error.ts";
 import { acceptedFlow, applyProxyHeader, proxyHeaderFor } from "./proxied_addresses.ts";
@@ -173,7 +174,7 @@ export class TcpConnection implements DialOwner, ReadSink, Wait {
       verdict = traffic.segment(flow, DIRECTION.input, TCP_FLAG.syn, 0, nowMs);
     }
     if (verdict.action !== ACTION.forward) {
-      this.end(verdict.reason === DROP_REASON.tableFull ? "table-full" : "no-destination");
+      this.end(refusalReason(verdict.reason));
       return;
     }
     this.#hasEntry = true;

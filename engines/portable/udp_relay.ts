@@ -8,8 +8,9 @@ import { IpAddress } from "../../net/address.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
 import { DIRECTION, Flow, NO_ENTRY, PROTOCOL } from "../../net/flow.ts";
 import type { Binding, BindingOptions, EndReason } from "../engine.ts";
+import { refusalReason } from "../refusals.ts";
 import { errorCode } from "./bind_error.ts";
-import { destinationFailure, refusalReason } from "./udp_reasons.ts";
+import { destinationFailure } from "./udp_reasons.ts";
 import type { SessionOwner, UdpSession } from "./udp_session.ts";
 import { type UdpHost, UdpSessions } from "./udp_sessions.ts";
 

@@ -45,7 +45,7 @@ Deno.test("config.example.yaml is valid and says nothing but defaults beside its
 });
 
 Deno.test("config.example.yaml shows every key of the schema", () => {
-  const words = new Set(read("config.example.yaml").match(/[A-Za-z_]+(?=:)/g));
+  const words = new Set(read("config.example.yaml").match(/[A-Za-z][A-Za-z0-9_]*(?=:)/g));
   const missing = [...keysOf(configJsonSchema())].filter((it) => !words.has(it) && it !== "regex");
   assert.deepEqual(missing, []);
 });
@@ -65,6 +65,14 @@ Deno.test("config.example.yaml is right with each of its comments made active", 
       : active;
     loadConfig(fitting, "config.example.yaml", (name) => name === "LVSD_TOKEN" ? "secret" : undefined);
   }
+});
+
+Deno.test("every example in docs/rules.md is right", () => {
+  const blocks = [...read("docs/rules.md").matchAll(/^```yaml\n([^]*?)^```/gm)].map(([, block = ""]) =>
+    block
+  );
+  assert.ok(blocks.length >= 2);
+  for (const block of blocks) loadConfig(block, "docs/rules.md", NO_ENV);
 });
 
 Deno.test("every example in docs/config.md is right", () => {

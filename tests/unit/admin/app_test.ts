@@ -82,8 +82,8 @@ Deno.test("admin: GET / and docs/admin.md list every route that answers", async 
   const { ask } = bench();
   const text = await (await ask("/")).text();
   const page = Deno.readTextFileSync(fileURLToPath(new URL("../../../docs/admin.md", import.meta.url)));
-  const routes = [...text.matchAll(/^(GET|POST) +(\/\w+)/gm)];
-  assert.equal(routes.length, 7);
+  const routes = [...text.matchAll(/^(GET|POST) +([/\w]+)/gm)];
+  assert.equal(routes.length, 9);
   for (const [, method = "", path = ""] of routes) {
     const body = path === "/sysctl" && method === "POST" ? '{"name": "drop_entry", "value": "1"}' : null;
     assert.ok((await ask(path, { method, body })).ok, `${method} ${path}`);
@@ -110,6 +110,8 @@ Deno.test("admin: a wrong method is 405 with Allow, and does nothing", async () 
       ["/sysctl", "DELETE", "GET, HEAD, POST"],
       ["/reload", "HEAD", "POST"],
       ["/metrics", "PUT", "GET, HEAD"],
+      ["/rules", "POST", "GET, HEAD"],
+      ["/rules/zero", "GET", "POST"],
     ] as const
   ) {
     const answer = await ask(path, { method });
@@ -117,6 +119,7 @@ Deno.test("admin: a wrong method is 405 with Allow, and does nothing", async () 
     assert.equal(answer.headers.get("allow"), allow);
   }
   assert.equal(source.reloads, 0);
+  assert.equal(source.zeroed, 0);
 });
 
 Deno.test("admin: an unknown path is 404 as JSON", async () => {

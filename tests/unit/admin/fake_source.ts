@@ -2,10 +2,12 @@
  * A director that says what a test wants it to say.
  */
 import type {
+  ChainStatus,
   Counters,
   DestinationStatus,
   Readiness,
   ReloadOutcome,
+  RulesStatus,
   ServiceStatus,
   Status,
   StatusSource,
@@ -73,6 +75,32 @@ export function serviceStatus(over: Partial<ServiceStatus> = {}): ServiceStatus 
   };
 }
 
+/** One rule and a policy. */
+export const CHAIN: ChainStatus = {
+  name: "INPUT",
+  hook: "input",
+  priority: 0,
+  policy: "ACCEPT",
+  emulated: "",
+  packets: 12,
+  bytes: 340,
+  references: 0,
+  rules: [{
+    number: 1,
+    packets: 5,
+    bytes: 60,
+    target: "DROP",
+    protocol: "tcp",
+    inInterface: "*",
+    outInterface: "*",
+    source: "203.0.113.0/24",
+    destination: "0.0.0.0/0",
+    options: "tcp dpt:80 /* scanners */",
+    comment: "scanners",
+    emulated: "a TCP connection is reset",
+  }],
+};
+
 export function directorStatus(over: Partial<Status> = {}): Status {
   return {
     version: "9.9.9",
@@ -86,6 +114,7 @@ export function directorStatus(over: Partial<Status> = {}): Status {
     engine: { name: "portable", reason: "no permission for FFI" },
     timeouts: { tcpSeconds: 900, tcpFinSeconds: 120, udpSeconds: 300 },
     services: [serviceStatus()],
+    rules: { chains: [CHAIN] },
     drops: { "no-service": 4 },
     memory: { rssBytes: 80_000_000, heapUsedBytes: 20_000_000 },
     connectionTable: { entries: 5, capacity: 262_144 },
@@ -104,6 +133,8 @@ export class FakeSource implements StatusSource {
     Store.create({ capacities: { services: 1, destinations: 1 } }).header,
     () => {},
   );
+  /** How often the rules' counters were to begin at 0. */
+  zeroed = 0;
   /** A reload waits for it. */
   reloadGate: Promise<void> = Promise.resolve();
 
@@ -122,6 +153,15 @@ export class FakeSource implements StatusSource {
   setSysctl(name: KernelSysctlName, value: string): SysctlState {
     writeSysctl(this.sysctl, name, value);
     return sysctlState(this.sysctl, name);
+  }
+
+  rules(): RulesStatus {
+    return this.current.rules;
+  }
+
+  zeroRules(): RulesStatus {
+    this.zeroed++;
+    return this.current.rules;
   }
 
   async reload(): Promise<ReloadOutcome> {

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parseArgs } from "node:util";
 import { reload } from "../../../cli/reload.ts";
+import { rules } from "../../../cli/rules.ts";
 import { status } from "../../../cli/status.ts";
 import { formatStatus } from "../../../cli/status_text.ts";
 import { alignColumns, formatBytes, formatSeconds, printable } from "../../../cli/table.ts";
@@ -24,7 +25,7 @@ async function lvsd(
   isTerminal = false,
 ): Promise<Run> {
   const [name, ...args] = words;
-  const command = [status, reload].find((it) => it.name === name);
+  const command = [status, reload, rules].find((it) => it.name === name);
   assert.ok(command);
   let out = "";
   let err = "";
@@ -184,11 +185,11 @@ Deno.test("lvsd status --url: over HTTP, the token from LVSD_TOKEN", async () =>
 });
 
 Deno.test({
-  name: "lvsd status, lvsd reload: no daemon is exit code 3, with what to do and no stack trace",
+  name: "lvsd status, lvsd reload, lvsd rules: no daemon is exit code 3, with what to do and no stack trace",
   ignore: !UNIX,
   fn: async () => {
     using directory = new SocketDirectory();
-    for (const command of ["status", "reload"]) {
+    for (const command of ["status", "reload", "rules"]) {
       const { code, out, err } = await lvsd([command, "--socket", directory.socketPath]);
       assert.equal(code, 3);
       assert.equal(out, "");
@@ -281,3 +282,17 @@ Deno.test("table: quantities", () => {
   ], [-1, "0s"]];
   for (const [seconds, text] of times) assert.equal(formatSeconds(Number(seconds)), text);
 });
+
+socketTest(
+  "lvsd rules: lists as iptables does, -Z lets the counters begin anew, --json as it is",
+  async (socket, source) => {
+    const listed = await lvsd(["rules", "--socket", socket]);
+    assert.equal(listed.code, 0);
+    assert.match(listed.out, /^Chain INPUT \(policy ACCEPT 12 packets, 340 bytes\)\n pkts bytes target /);
+    assert.equal(source.zeroed, 0);
+    const json = await lvsd(["rules", "--json", "--socket", socket]);
+    assert.deepEqual(JSON.parse(json.out), source.current.rules);
+    assert.equal((await lvsd(["rules", "-Z", "--socket", socket])).out, listed.out);
+    assert.equal(source.zeroed, 1);
+  },
+);

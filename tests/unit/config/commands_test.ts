@@ -77,5 +77,13 @@ Deno.test("schema: prints JSON Schema", async () => {
   assert.equal(code, 0);
   const parsed = JSON.parse(stdout);
   assert.equal(parsed.$schema, "https://json-schema.org/draft/2020-12/schema");
-  assert.deepEqual(Object.keys(parsed.properties), ["admin", "log", "timeouts", "drain", "ipvs", "services"]);
+  assert.deepEqual(Object.keys(parsed.properties), [
+    "admin",
+    "log",
+    "timeouts",
+    "drain",
+    "ipvs",
+    "rules",
+    "services",
+  ]);
 });

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { DROP_REASON } from "../../../director/verdict.ts";
 import { END_REASONS } from "../../../engines/engine.ts";
-import { destinationFailure, refusalReason } from "../../../engines/portable/udp_reasons.ts";
+import { destinationFailure } from "../../../engines/portable/udp_reasons.ts";
+import { refusalReason } from "../../../engines/refusals.ts";
 
 Deno.test("udp reasons: each of the director's refusals has one, in the closed list", () => {
   for (const reason of Object.values(DROP_REASON)) assert.ok(END_REASONS.includes(refusalReason(reason)));
@@ -10,6 +11,8 @@ Deno.test("udp reasons: each of the director's refusals has one, in the closed l
   assert.equal(refusalReason(DROP_REASON.tableFull), "table-full");
   assert.equal(refusalReason(DROP_REASON.destinationDeleted), "destination-removed");
   assert.equal(refusalReason(DROP_REASON.noService), "service-removed");
+  assert.equal(refusalReason(DROP_REASON.ruleDropped), "rule-drop");
+  assert.equal(refusalReason(DROP_REASON.ruleRejected), "rule-reject");
 });
 
 const FAILURES: readonly (readonly [code: string, reason: string | undefined])[] = [

@@ -1,0 +1,157 @@
+/**
+ * The rules of a running daemon: compiled from the configuration, hung on the hooks, listed with their counters.
+ *
+ * @module
+ */
+import type { Logger } from "@logtape/logtape";
+import type { ChainStatus, RulesStatus } from "../admin/source.ts";
+import type { Config } from "../config/model.ts";
+import type { Director } from "../director/director.ts";
+import { RuleGate } from "../engines/rule_gate.ts";
+import { ConnectionCounts } from "../hooks/connection_counts.ts";
+import { Hooks } from "../hooks/hooks.ts";
+import { listRule } from "../hooks/listing.ts";
+import { type PacketView, UNKNOWN } from "../hooks/packet_view.ts";
+import type { Chain, Rule } from "../hooks/rule.ts";
+import { RuleSet } from "../hooks/rule_set.ts";
+import { IpAddress } from "../net/address.ts";
+import { formatEndpoint } from "../net/endpoint.ts";
+import { PROTOCOL } from "../net/flow.ts";
+import type { Random } from "../net/random.ts";
+import { emulationOf, emulationOfPolicy } from "./rule_emulation.ts";
+
+/** TCP states in which a connection is over, as `ipvsadm -Lc` prints them. */
+const ENDED: ReadonlySet<string> = new Set(["TIME_WAIT", "CLOSE"]);
+
+export interface RuleKeeperOptions {
+  readonly director: Director;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Name of a service by its handle. */
+  readonly serviceName: (handle: number) => string;
+}
+
+/** Keeps rules in step with the configuration. */
+export class RuleKeeper {
+  /** What an engine is given in the place of the director. */
+  readonly gate: RuleGate;
+  readonly #director: Director;
+  readonly #random: Random;
+  readonly #logger: Logger;
+  readonly #serviceName: (handle: number) => string;
+  readonly #hooks = new Hooks();
+  readonly #counts: ConnectionCounts;
+  /** Numbers of services in the rules by handle, as far as somebody asked. */
+  readonly #numbers = new Map<number, number>();
+  #names: readonly string[] = [];
+
+  constructor({ director, random, logger, serviceName }: RuleKeeperOptions) {
+    this.#director = director;
+    this.#random = random;
+    this.#logger = logger;
+    this.#serviceName = serviceName;
+    this.#counts = new ConnectionCounts(random.below(2 ** 32));
+    this.gate = new RuleGate({
+      traffic: director,
+      hooks: this.#hooks,
+      counts: this.#counts,
+      serviceNumber: (handle) => this.#numberOf(handle),
+    });
+  }
+
+  /** Puts the rules of a configuration in force, at once. What did not change keeps its counters and tokens. */
+  apply({ rules, services }: Config): void {
+    this.#names = services.map((it) => it.name);
+    this.namesChanged();
+    const previous = this.#hooks.rules;
+    const set = new RuleSet({
+      chains: rules,
+      // Interfaces are for packets; a configuration that names one is refused before it comes here.
+      names: { services: this.#names, interfaces: [] },
+      random: this.#random,
+      connections: this.#counts,
+      onLog: (rule, chain, view) => this.#log(rule, chain, view),
+      ...(previous === undefined ? {} : { previous }),
+    });
+    this.#hooks.setRules(set);
+    const wasNeeded = this.#counts.isNeeded;
+    this.#counts.countBy(set.connectionSources);
+    if (this.#counts.isNeeded && !wasNeeded) this.#countLiveConnections();
+  }
+
+  /** Services have other names, or other handles. */
+  namesChanged(): void {
+    this.#numbers.clear();
+  }
+
+  status(): RulesStatus {
+    const set = this.#hooks.rules;
+    return { chains: set === undefined ? [] : set.chains.map((chain, i) => chainStatus(set, chain, i)) };
+  }
+
+  /** Counters begin at 0 again. @returns them as they were */
+  zero(): RulesStatus {
+    const before = this.status();
+    this.#hooks.rules?.zero();
+    return before;
+  }
+
+  #numberOf(handle: number): number {
+    let number = this.#numbers.get(handle);
+    if (number === undefined) {
+      number = this.#names.indexOf(this.#serviceName(handle));
+      this.#numbers.set(handle, number);
+    }
+    return number < 0 ? UNKNOWN : number;
+  }
+
+  /** Connections that were there before a rule asked for them. */
+  #countLiveConnections(): void {
+    for (const { entry, isTemplate, client, state } of this.#director.connections()) {
+      if (isTemplate || ENDED.has(state)) continue;
+      this.#counts.opened(entry, client.address.family, client.address.words);
+    }
+  }
+
+  #log({ target }: Rule, chain: Chain, view: PacketView): void {
+    if (target.kind !== "log") return;
+    const { family, source, sourcePort, destination, destinationPort, protocol, mark, bytes } = view;
+    const text = (words: Uint32Array, port: number) =>
+      formatEndpoint({ address: new IpAddress(family, words.slice()), port });
+    this.#logger[target.level === "warning" ? "warn" : target.level](
+      "{prefix}{chain} {protocol} {source} -> {destination} bytes {bytes} mark {mark}",
+      {
+        prefix: target.prefix,
+        chain: chain.name,
+        protocol: protocol === PROTOCOL.tcp ? "tcp" : "udp",
+        source: text(source, sourcePort),
+        destination: text(destination, destinationPort),
+        bytes,
+        mark: `0x${mark.toString(16)}`,
+      },
+    );
+  }
+}
+
+function chainStatus(set: RuleSet, chain: Chain, number: number): ChainStatus {
+  const { name, base, rules } = chain;
+  const references = set.chains.flatMap((it) => it.rules).filter(({ target }) =>
+    target.kind === "jump" && target.chain === name
+  );
+  return {
+    name,
+    hook: base?.hook ?? null,
+    priority: base?.priority ?? null,
+    policy: base === undefined ? null : base.policy === "drop" ? "DROP" : "ACCEPT",
+    emulated: base === undefined ? "" : emulationOfPolicy(base.policy),
+    ...set.counters(number),
+    references: references.length,
+    rules: rules.map((rule, place) => ({
+      number: place + 1,
+      ...set.counters(number, place),
+      ...listRule(rule),
+      comment: rule.comment ?? "",
+      emulated: emulationOf(rule),
+    })),
+  };
+}
