@@ -1,6 +1,8 @@
 /**
  * A director that says what a test wants it to say.
  */
+import { ValueError } from "../../../errors.ts";
+import type { Explanation } from "../../../simulator/explain.ts";
 import type {
   ChainStatus,
   Counters,
@@ -162,6 +164,23 @@ export class FakeSource implements StatusSource {
   zeroRules(): RulesStatus {
     this.zeroed++;
     return this.current.rules;
+  }
+
+  record(): string {
+    return "clock recorded\n";
+  }
+
+  explain(flow: string): Explanation {
+    if (!flow.includes("->")) throw new ValueError("FLOW_INVALID", `"${flow}" is no flow`);
+    const nothing = {
+      service: null,
+      scheduler: null,
+      rules: [],
+      entry: null,
+      template: null,
+      destinations: [],
+    };
+    return { flow, ...nothing, answer: null, refusal: "no-service", why: "nobody takes it" };
   }
 
   async reload(): Promise<ReloadOutcome> {
