@@ -92,15 +92,10 @@ const LIES: readonly [what: string, line: RegExp, from: RegExp, to: string][] = 
   [
     "a value that a switch does not take",
     /"i":3,/,
-    /^.*$/,
-    '{"type":"event","i":3,"t":0.02,"ev":"sysctl","name":"conn_reuse_mode","value":9,"before":{}}',
+    /"ev":"open"/,
+    '"ev":"sysctl","name":"conn_reuse_mode","value":9',
   ],
-  [
-    "a switch that there is not",
-    /"i":3,/,
-    /^.*$/,
-    '{"type":"event","i":3,"t":0.02,"ev":"sysctl","name":"no","value":1,"before":{}}',
-  ],
+  ["a switch that there is not", /"i":3,/, /"ev":"open"/, '"ev":"sysctl","name":"no","value":1'],
 ];
 
 for (const [what, line, from, to] of LIES) {
