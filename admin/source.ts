@@ -131,8 +131,13 @@ export interface ServiceStatus {
   /** Unique. */
   readonly name: string;
   readonly protocol: "tcp" | "udp";
-  /** Address and port really bound, or the wish while unbound: `10.0.0.1:80`, `[::]:443`. */
+  /**
+   * Address and port really bound, or the wish while unbound: `10.0.0.1:80`, `[::]:443`. Of a service by mark every one, with
+   * `, ` between; `""` when only rules feed it.
+   */
   readonly listen: string;
+  /** Firewall mark, `null` for a service by address. */
+  readonly mark: number | null;
   readonly state: ServiceState;
   /** Why it is not listening; `""` while it is. */
   readonly stateReason: string;

@@ -46,7 +46,7 @@ export class ServiceSet {
       known.delete(key);
       if (service !== undefined) {
         service.update(wished);
-        if (service.listener.state === "closed") opened.push(service);
+        opened.push(service);
         return service;
       }
       const fresh = new VirtualService(wished, this.#assembly);

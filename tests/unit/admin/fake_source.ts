@@ -56,6 +56,7 @@ export function serviceStatus(over: Partial<ServiceStatus> = {}): ServiceStatus 
     name: "web",
     protocol: "tcp",
     listen: "127.0.0.1:8080",
+    mark: null,
     state: "listening",
     stateReason: "",
     scheduler: "wlc",
