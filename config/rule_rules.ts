@@ -131,10 +131,9 @@ function* servicesAreThere(
   rules: readonly ReadableRule[],
   services: readonly ReadableService[],
 ): Iterable<Mistake> {
-  const names = services.flatMap(({ name, protocol, listen, mark }) => {
+  const names = services.flatMap(({ name, protocol, listen }) => {
     if (name !== undefined) return [name];
-    if (protocol === undefined || listen === undefined) return [];
-    return [defaultServiceName({ protocol, listen, mark })];
+    return protocol === undefined || listen === undefined ? [] : [defaultServiceName({ protocol, listen })];
   });
   for (const rule of rules) {
     for (const [match, path] of sidesOf(rule)) {

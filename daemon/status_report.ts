@@ -104,8 +104,7 @@ function serviceStatus(service: VirtualService, facts: ReportFacts): ServiceStat
   return {
     name: config.name,
     protocol: config.protocol,
-    listen: listener.addresses.map(formatEndpoint).join(", "),
-    mark: config.mark?.value ?? null,
+    listen: formatEndpoint(listener.address),
     state: listener.state,
     stateReason: listener.problem,
     scheduler: config.scheduler,

@@ -11,7 +11,7 @@ import { makeCheck } from "../healthcheck/make_check.ts";
 import type { HealthChange, Watch } from "../healthcheck/monitor.ts";
 import { type Endpoint, formatEndpoint, isNamed } from "../net/endpoint.ts";
 import type { Assembly } from "./assembly.ts";
-import { ListenerGroup } from "./listener_group.ts";
+import { Listener } from "./listener.ts";
 import { Member } from "./member.ts";
 import { decidePool } from "./pool.ts";
 
@@ -19,7 +19,7 @@ import { decidePool } from "./pool.ts";
 export class VirtualService {
   readonly key: string;
   readonly handle: number;
-  readonly listener: ListenerGroup;
+  readonly listener: Listener;
   readonly #around: Assembly;
   readonly #ends = new Map<Member, () => void>();
   #config: ServiceConfig;
@@ -32,12 +32,13 @@ export class VirtualService {
     this.#config = config;
     this.#around = around;
     this.handle = around.director.addService(serviceSpecification(config), around.clock.nowMs());
-    const { engine, clock, logger } = around;
-    this.listener = new ListenerGroup(
-      { engine, clock, logger, changed: () => this.#listenerChanged() },
-      bindingOf(config, this.handle),
-      listensOf(config),
-    );
+    this.listener = new Listener({
+      engine: around.engine,
+      clock: around.clock,
+      logger: around.logger,
+      binding: bindingOf(config, this.handle),
+      changed: () => this.#listenerChanged(),
+    });
     this.#configure(config);
   }
 
@@ -72,7 +73,6 @@ export class VirtualService {
       director.editService(this.handle, serviceSpecification(config), clock.nowMs());
     }
     this.listener.update(optionsOf(config));
-    this.listener.setAddresses(listensOf(config));
     this.#configure(config);
     this.#restoreOrder();
   }
@@ -193,7 +193,7 @@ export class VirtualService {
       return;
     }
     const watch: Watch = {
-      target: targetOf(member.endpoint, options || undefined, this.#config.listen),
+      target: targetOf(member.endpoint, options || undefined),
       group: this.key,
       ...(options ? { active: { check: makeCheck(options), timing: options } } : {}),
       ...(passive === undefined ? {} : { passive }),
@@ -271,19 +271,15 @@ export class VirtualService {
 
   #listenerChanged(): void {
     const { ownListeners, listenersChanged } = this.#around;
-    ownListeners.set(this.key, this.#config.protocol, this.listener.bound);
+    if (this.listener.state === "listening") {
+      ownListeners.add(this.key, this.#config.protocol, this.listener.address);
+    } else ownListeners.remove(this.key);
     listenersChanged();
   }
 }
 
-/** Behind a mark a server without a port is asked at the port of the first listener. */
-function targetOf(endpoint: Endpoint, options: HealthCheckConfig | undefined, listen: Endpoint): Endpoint {
-  return { address: endpoint.address, port: options?.port ?? (endpoint.port || listen.port) };
-}
-
-/** A service by address has one listener, one by mark as many as were written. */
-function listensOf({ listen, mark }: ServiceConfig): readonly Endpoint[] {
-  return mark?.listens ?? [listen];
+function targetOf(endpoint: Endpoint, options: HealthCheckConfig | undefined): Endpoint {
+  return options?.port === undefined ? endpoint : { address: endpoint.address, port: options.port };
 }
 
 function bindingOf(config: ServiceConfig, service: number): Binding {

@@ -40,6 +40,9 @@ export function validateDestination(spec: DestinationSpec, serviceFamily: number
       `${name}: a real server has a unicast address, for IPv6 not a link-local one`,
     );
   }
+  if (spec.tunnel?.type === "gue" && spec.tunnel.port === 0) {
+    throw new DirectorError("EINVAL", `${name}: a GUE tunnel needs the UDP port that it is sent to`);
+  }
   if (address.family !== serviceFamily && spec.method !== "tun" && spec.allowMixedFamilies !== true) {
     throw new DirectorError(
       "EINVAL",

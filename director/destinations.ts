@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { packTunnel, PLAIN_TUNNEL } from "../modes/tunnel.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import {
   DESTINATION,
@@ -91,6 +92,7 @@ export class DestinationTable {
     const method = METHOD[spec.method];
     this.#words[base + DESTINATION.entryFlags] = method | ENTRY_FLAG.inactive |
       (method === METHOD.nat ? 0 : ENTRY_FLAG.noOutput);
+    this.#words[base + DESTINATION.tunnel] = packTunnel(spec.tunnel ?? PLAIN_TUNNEL);
     this.#words[base + DESTINATION.upperThreshold] = spec.upperThreshold ?? 0;
     this.#words[base + DESTINATION.lowerThreshold] = spec.lowerThreshold ?? 0;
     thresholdsAfterEdit(this.#words, base);

@@ -3,16 +3,14 @@
  *
  * @module
  */
-import { formatAddress } from "../net/address.ts";
+import type { Translation } from "../modes/translation.ts";
+import { type Family, formatAddress } from "../net/address.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { Direction, Flow } from "../net/flow.ts";
-import type { Random } from "../net/random.ts";
 import { Changes } from "./changes.ts";
 import { DestinationChanges } from "./destination_changes.ts";
 import type { Estimate } from "./estimator.ts";
-import { copyMemory, copyStore } from "./fork.ts";
 import { DESTINATION, DESTINATION_WORDS } from "./layout.ts";
-import type { Locks } from "./locks.ts";
 import { type DirectorOptions, makeParts } from "./parts.ts";
 import { Recovery } from "./recovery.ts";
 import { ServiceChanges } from "./service_changes.ts";
@@ -24,6 +22,7 @@ import { openSysctl, type Sysctl } from "./sysctl.ts";
 import { Timekeeping } from "./timekeeping.ts";
 import { readTimeouts, type Timeouts, writeTimeouts } from "./timeouts.ts";
 import { Traffic } from "./traffic.ts";
+import { findTunnel, readTranslation, type TranslationParts } from "./translations.ts";
 import type { TrafficEntrance, Verdict } from "./verdict.ts";
 import {
   type ConnectionView,
@@ -82,8 +81,6 @@ export class Director implements TrafficEntrance {
   readonly store: Store;
   /** The switches of `net.ipv4.vs.*`, by their kernel names. */
   readonly sysctl: Sysctl;
-  readonly #options: DirectorOptions;
-  readonly #locks: Locks;
   readonly #changes: Changes;
   readonly #serviceChanges: ServiceChanges;
   readonly #destinationChanges: DestinationChanges;
@@ -92,16 +89,16 @@ export class Director implements TrafficEntrance {
   readonly #timekeeping: Timekeeping;
   readonly #services: ServiceTable;
   readonly #views: ViewParts;
+  readonly #translations: TranslationParts;
   readonly #addresses: ({ handle: number; host: string; family: 4 | 6 } | undefined)[] = [];
 
   constructor(options: DirectorOptions) {
     const parts = makeParts(options);
     const { store, services, trash, estimator, templates, locks } = parts;
-    this.#options = options;
-    this.#locks = locks;
     this.store = store;
     this.#services = services;
     this.#views = parts;
+    this.#translations = parts;
     this.sysctl = openSysctl(store.header, () => {
       store.changed();
       parts.defence.look();
@@ -132,6 +129,16 @@ export class Director implements TrafficEntrance {
    */
   related(flow: Flow, direction: Direction, bytes: number, nowMs: number): Verdict {
     return this.#traffic.related(flow, direction, bytes, nowMs);
+  }
+
+  /** How packets of a flow are changed that `verdict`, the answer of this moment, forwards. */
+  readTranslation(flow: Flow, verdict: Verdict, into: Translation): void {
+    readTranslation(this.#translations, flow, verdict, into);
+  }
+
+  /** See the function of this name. */
+  findTunnel(family: Family, address: Uint32Array, type: number, port: number): number {
+    return findTunnel(this.#translations, family, address, type, port);
   }
 
   reschedule(flow: Flow, failed: readonly number[], nowMs: number): Verdict {
@@ -291,21 +298,6 @@ export class Director implements TrafficEntrance {
   /** Segments not forwarded, by reason, of all threads. */
   get drops(): DropCounters {
     return this.#views.statistics.drops;
-  }
-
-  /**
-   * A director of its own over a copy of everything as it is now, for questions: what is asked of it changes nothing here.
-   * It knows the connections of this thread. Costs a copy of the store, some 40 MB at the default capacities.
-   */
-  fork(random: Random): Director {
-    const { findScheduler } = this.#options;
-    const store = copyStore(this.store, this.#services, this.#locks);
-    return new Director({
-      store,
-      random,
-      findScheduler,
-      connectionMemory: copyMemory(this.connectionMemory),
-    });
   }
 
   /** Number of changes so far; a worker that has seen it has seen them. */

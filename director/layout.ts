@@ -144,6 +144,8 @@ export const DESTINATION = {
   serviceAddress: 24,
   servicePort: 28,
   serviceMark: 29,
+  /** See `packTunnel`. */
+  tunnel: 30,
 } as const;
 export const DESTINATION_WORDS = 32;
 /** When it was first seen unused in the trash, plus 1; 0: in use. */
@@ -190,7 +192,7 @@ export const ENTRY_FLAG = {
   onePacket: 0x2000,
 } as const;
 /** Kernel's numbers of the forwarding methods. */
-export const METHOD = { nat: 0, tun: 2, dr: 3, bypass: 4 } as const;
+export { FORWARDING as METHOD } from "../modes/translation.ts";
 
 /** Counters of one object: connections, packets in and out, bytes in and out. */
 export const COUNTER = { connections: 0, inPackets: 1, outPackets: 2, inBytes: 3, outBytes: 4 } as const;

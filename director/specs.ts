@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Tunnel } from "../modes/tunnel.ts";
 import type { Family, IpAddress } from "../net/address.ts";
 
 /** Identity of a virtual service: protocol, address and port, or a firewall mark. */
@@ -63,6 +64,8 @@ export interface DestinationSpec {
   readonly upperThreshold?: number;
   /** Connections below which it gets new ones again; 0 is three quarters of the upper one. */
   readonly lowerThreshold?: number;
+  /** For method tun; plain IP-in-IP when absent. */
+  readonly tunnel?: Tunnel;
   /** A socket engine can serve IPv6 clients from an IPv4 server; the kernel allows that for TUN only. */
   readonly allowMixedFamilies?: boolean;
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type Tunnel, unpackTunnel } from "../modes/tunnel.ts";
 import { type Family, IpAddress } from "../net/address.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import { PROTOCOL } from "../net/flow.ts";
@@ -59,6 +60,8 @@ export interface DestinationView {
   readonly address: IpAddress;
   readonly port: number;
   readonly method: MethodName;
+  /** Acts for method tun only. */
+  readonly tunnel: Tunnel;
   /** Weight in force. */
   readonly weight: number;
   readonly configuredWeight: number;
@@ -154,6 +157,7 @@ export function viewDestination(parts: ViewParts, slot: number): DestinationView
     address: address(familyOf(word(DESTINATION.family)), store.destinations, base + DESTINATION.address),
     port: word(DESTINATION.port),
     method: methodName(word(DESTINATION.entryFlags)),
+    tunnel: unpackTunnel(word(DESTINATION.tunnel)),
     weight: word(DESTINATION.weight),
     configuredWeight: word(DESTINATION.configuredWeight),
     lastWeight: word(DESTINATION.lastWeight),

@@ -11,8 +11,8 @@ import {
   OPTIONS,
   TUNNEL_CHECKED,
   TUNNEL_TYPE_OPTIONS,
-  type TunnelType,
 } from "./grammar.ts";
+import type { TunnelType } from "../modes/tunnel.ts";
 import { fail } from "./refusal.ts";
 
 /** @throws {ToolError} the first violation in the order of `OPTIONS` */

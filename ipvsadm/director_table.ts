@@ -24,7 +24,6 @@ import type {
   SyncRule,
   SyncState,
   TimeoutRule,
-  Tunnel,
 } from "./rules.ts";
 import { type NetworkInterface, SyncDaemons } from "./sync_daemons.ts";
 import type { ConnectionRow, Numbers, ServiceRow, SyncRow, Table } from "./table.ts";
@@ -47,7 +46,6 @@ export class DirectorTable implements Table {
   readonly #nowMs: () => number;
   readonly #salt: number;
   readonly #syncDaemons: SyncDaemons;
-  readonly #tunnels = new Map<number, Tunnel>();
 
   constructor({ director, nowMs, interfaces, salt = 0 }: DirectorTableOptions) {
     this.#director = director;
@@ -79,8 +77,7 @@ export class DirectorTable implements Table {
       const service = requireService(this.#director, key);
       refuseThresholds(rule);
       refuseAddress(rule);
-      const handle = this.#director.addDestination(service, destinationSpec(rule), this.#nowMs());
-      this.#tunnels.set(handle, rule.tunnel);
+      this.#director.addDestination(service, destinationSpec(rule), this.#nowMs());
     });
   }
 
@@ -90,7 +87,6 @@ export class DirectorTable implements Table {
       refuseThresholds(rule);
       const handle = requireDestination(this.#director, service, rule);
       this.#director.editDestination(handle, destinationSpec(rule), this.#nowMs());
-      this.#tunnels.set(handle, rule.tunnel);
     });
   }
 
@@ -99,7 +95,6 @@ export class DirectorTable implements Table {
       const service = requireService(this.#director, key);
       const handle = requireDestination(this.#director, service, address);
       this.#director.deleteDestination(handle, this.#nowMs());
-      this.#tunnels.delete(handle);
     });
   }
 
@@ -160,8 +155,7 @@ export class DirectorTable implements Table {
   }
 
   #serviceRow(view: ServiceView): ServiceRow {
-    const destinations = this.#director.destinationViews(view.handle)
-      .map((it) => destinationRow(it, this.#tunnels.get(it.handle)));
+    const destinations = this.#director.destinationViews(view.handle).map((it) => destinationRow(it));
     return serviceRow(view, destinations);
   }
 

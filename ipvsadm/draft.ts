@@ -7,7 +7,8 @@
 import type { MethodName, ServiceKey } from "../director/specs.ts";
 import type { Family, IpAddress } from "../net/address.ts";
 import { PROTOCOL } from "../net/flow.ts";
-import type { CommandName, OptionName, TunnelType } from "./grammar.ts";
+import type { TunnelType } from "../modes/tunnel.ts";
+import type { CommandName, OptionName } from "./grammar.ts";
 import type { ServiceProtocol } from "./names.ts";
 import type { DestinationRule, ServiceRule, SyncRule, SyncState, TimeoutRule } from "./rules.ts";
 import { fail } from "./refusal.ts";

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { TunnelType } from "../modes/tunnel.ts";
 
 /** Commands under the names that its messages use. */
 export const COMMANDS = [
@@ -187,10 +188,6 @@ export const COMMAND_OPTIONS: Readonly<Record<CommandName, Allowance<OptionName>
   "save": { optional: ["numeric"] },
   "zero": { optional: ["service-address"] },
 };
-
-/** Encapsulations of `--tun-type`. */
-export const TUNNEL_TYPES = ["ipip", "gue", "gre"] as const;
-export type TunnelType = typeof TUNNEL_TYPES[number];
 
 /** Encapsulation by option. */
 export const TUNNEL_TYPE_OPTIONS: Readonly<Record<TunnelType, Allowance<OptionName>>> = {

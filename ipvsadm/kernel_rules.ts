@@ -26,8 +26,8 @@ export function serviceSpec(rule: ServiceRule): ServiceSpec {
 
 /** The director's words for a rule. */
 export function destinationSpec(rule: DestinationRule): DestinationSpec {
-  const { address, port, method, weight, upperThreshold, lowerThreshold } = rule;
-  return { address, port, method, weight, upperThreshold, lowerThreshold };
+  const { address, port, method, weight, upperThreshold, lowerThreshold, tunnel } = rule;
+  return { address, port, method, weight, upperThreshold, lowerThreshold, tunnel };
 }
 
 /** @throws {DirectorError} `EEXIST` */

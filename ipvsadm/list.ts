@@ -10,7 +10,8 @@ import { flagNames } from "./flags.ts";
 import { type Names, NO_NAMES } from "./names.ts";
 import { familyOf, protocolOf, sortDestinations, sortServices } from "./order.ts";
 import { placeText, protocolText } from "./place.ts";
-import type { ServiceRule, Tunnel } from "./rules.ts";
+import type { ServiceRule } from "./rules.ts";
+import type { Tunnel } from "../modes/tunnel.ts";
 import type { DestinationRow, Numbers, ServiceRow } from "./table.ts";
 
 /** Which columns; when several are asked for, the first of this list is shown. */

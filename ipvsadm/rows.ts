@@ -6,7 +6,6 @@
 import type { DestinationView, ServiceView } from "../director/views.ts";
 import { maskWords } from "../net/prefix.ts";
 import { familyOf } from "./order.ts";
-import { PLAIN_TUNNEL, type Tunnel } from "./rules.ts";
 import type { DestinationRow, ServiceRow } from "./table.ts";
 
 const HOST_MASK = maskWords(4, 32)[0] ?? 0;
@@ -31,7 +30,7 @@ export function serviceRow(view: ServiceView, destinations: readonly Destination
 }
 
 /** One destination that the director holds. */
-export function destinationRow(view: DestinationView, tunnel: Tunnel = PLAIN_TUNNEL): DestinationRow {
+export function destinationRow(view: DestinationView): DestinationRow {
   return {
     address: view.address,
     port: view.port,
@@ -41,7 +40,7 @@ export function destinationRow(view: DestinationView, tunnel: Tunnel = PLAIN_TUN
     absent: false,
     upperThreshold: view.upperThreshold,
     lowerThreshold: view.lowerThreshold,
-    tunnel,
+    tunnel: view.tunnel,
     activeConns: view.activeConns,
     inactiveConns: view.inactiveConns,
     persistentConns: view.persistentConns,

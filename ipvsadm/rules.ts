@@ -4,8 +4,8 @@
  * @module
  */
 import type { MethodName, ServiceKey } from "../director/specs.ts";
+import type { Tunnel } from "../modes/tunnel.ts";
 import type { IpAddress } from "../net/address.ts";
-import type { TunnelType } from "./grammar.ts";
 
 /** A virtual service as a command describes it. Edits replace it as a whole. */
 export interface ServiceRule {
@@ -21,17 +21,6 @@ export interface ServiceRule {
   /** `""` for none. */
   readonly persistenceEngine: string;
 }
-
-/** What carries a packet to a tunnelling destination. */
-export interface Tunnel {
-  readonly type: TunnelType;
-  /** UDP port of GUE, else 0. */
-  readonly port: number;
-  readonly checksum: "nocsum" | "csum" | "remcsum";
-}
-
-/** The tunnel of a destination for which none was asked. */
-export const PLAIN_TUNNEL: Tunnel = { type: "ipip", port: 0, checksum: "nocsum" };
 
 /** Address and port of a destination. */
 export interface DestinationAddress {

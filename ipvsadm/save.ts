@@ -9,7 +9,8 @@ import { maskText } from "./list.ts";
 import type { Names } from "./names.ts";
 import { protocolOf, sortDestinations, sortServices } from "./order.ts";
 import { placeText, serviceOption } from "./place.ts";
-import type { DestinationRule, ServiceRule, Tunnel } from "./rules.ts";
+import type { DestinationRule, ServiceRule } from "./rules.ts";
+import type { Tunnel } from "../modes/tunnel.ts";
 import type { ServiceRow } from "./table.ts";
 
 const METHOD_OPTION = { nat: "-m", dr: "-g", tun: "-i" } as const;

@@ -3,7 +3,6 @@ import { getLogger } from "@logtape/logtape";
 import type { ServiceStatus } from "../../admin/source.ts";
 import { SystemClock } from "../../clock.ts";
 import { loadConfig } from "../../config/load.ts";
-import type { Config } from "../../config/model.ts";
 import { Daemon } from "../../daemon/daemon.ts";
 import type { LookUpName } from "../../daemon/resolver.ts";
 import { SystemDialer } from "../../healthcheck/dialer.ts";
@@ -36,22 +35,20 @@ export class NamedServer implements AsyncDisposable {
 export class DaemonSetting implements AsyncDisposable {
   readonly daemon: Daemon;
   readonly #dialer: SystemDialer;
-  readonly #file: { config: Config };
 
-  private constructor(daemon: Daemon, dialer: SystemDialer, file: { config: Config }) {
+  private constructor(daemon: Daemon, dialer: SystemDialer) {
     this.daemon = daemon;
     this.#dialer = dialer;
-    this.#file = file;
   }
 
   /** @param services as they stand in the file */
   static async start(services: readonly unknown[], lookUpName: LookUpName = noNames): Promise<DaemonSetting> {
-    const file = { config: read(services) };
+    const config = loadConfig(JSON.stringify({ services }), "test.yaml", () => undefined);
     const clock = new SystemClock();
     const dialer = new SystemDialer(clock);
     const daemon = await Daemon.start({
-      config: file.config,
-      load: () => Promise.resolve(file.config),
+      config,
+      load: () => Promise.resolve(config),
       clock,
       random: new SeededRandom(1),
       logger: getLogger(["lvsd", "tests"]),
@@ -60,14 +57,7 @@ export class DaemonSetting implements AsyncDisposable {
       lookUpName,
       localAddresses: () => [],
     });
-    return new DaemonSetting(daemon, dialer, file);
-  }
-
-  /** The file has other services now. */
-  async reload(services: readonly unknown[]): Promise<void> {
-    this.#file.config = read(services);
-    const { ok, message } = await this.daemon.reload();
-    if (!ok) throw new Error(message);
+    return new DaemonSetting(daemon, dialer);
   }
 
   /** What the service answers, or `refused` when the connection is reset. */
@@ -128,10 +118,6 @@ export class DaemonSetting implements AsyncDisposable {
     await this.daemon.stop();
     this.#dialer[Symbol.dispose]();
   }
-}
-
-function read(services: readonly unknown[]): Config {
-  return loadConfig(JSON.stringify({ services }), "test.yaml", () => undefined);
 }
 
 function noNames(host: string): Promise<never> {

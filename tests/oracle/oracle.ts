@@ -3,8 +3,12 @@
  *
  * @module
  */
-import { join } from "node:path";
-import { parseRecording } from "./recording.ts";
+import { dirname, join } from "node:path";
+import { findScheduler } from "../../schedulers/registry.ts";
+import { parseCase, readCapture } from "./capture_recording.ts";
+import { replayCapture } from "./capture_replay.ts";
+import { parseCommand } from "./ipvsadm_arguments.ts";
+import { parseRecording, type SchedulerRecording } from "./recording.ts";
 import { type Outcome, replayScheduler } from "./scheduler_replay.ts";
 import { replayStates } from "./state_replay.ts";
 import { replayTool } from "./tool_replay.ts";
@@ -26,10 +30,30 @@ const UNREADABLE = "unreadable";
 /** Replays all files below `directory`. */
 export async function replayAll(directory: string, options: WorldOptions = {}): Promise<Tally[]> {
   const tallies = new Map<string, Tally>();
-  for (const path of await filesBelow(directory)) {
+  const paths = await filesBelow(directory);
+  const cases = await findCases(paths);
+  for (const { directory: folder, recorded } of cases) {
+    tallies.set(`capture ${recorded.case}`, await replayCase(folder, recorded));
+  }
+  for (const path of paths.filter((it) => !cases.some((one) => dirname(it) === one.directory))) {
     for (const [name, outcome] of await replayFile(path, options)) count(tallies, name, outcome);
   }
   return [...tallies.values()].sort((a, b) => a.name < b.name ? -1 : 1);
+}
+
+/** Names of all schedulers that a recording uses, the one it starts with first. */
+export function schedulersOf(recording: SchedulerRecording): string[] {
+  const { setup, scheduler } = recording.scenario;
+  const commands = [
+    ...setup.flatMap((step) => "ipvsadm" in step ? [step.ipvsadm] : []),
+    ...recording.events.flatMap((event) => event.ev === "admin" ? [event.args] : []),
+  ].map(parseCommand);
+  return [
+    ...new Set([
+      scheduler,
+      ...commands.flatMap((it) => "spec" in it && "scheduler" in it.spec ? [it.spec.scheduler] : []),
+    ]),
+  ];
 }
 
 async function replayFile(path: string, options: WorldOptions): Promise<[name: string, outcome: Outcome][]> {
@@ -42,7 +66,7 @@ async function replayFile(path: string, options: WorldOptions): Promise<[name: s
   }
   if (recording.kind === "scheduler") {
     const { scheduler } = recording.scenario;
-    return [[scheduler, await guarded(path, () => replayScheduler(recording, options))]];
+    return [[scheduler, guarded(path, () => replayRecording(recording, options))]];
   }
   if (recording.kind === "tool") {
     try {
@@ -51,18 +75,49 @@ async function replayFile(path: string, options: WorldOptions): Promise<[name: s
       return [[UNREADABLE, { steps: 0, difference: messageOf(path, error) }]];
     }
   }
-  const outcomes: [string, Outcome][] = [];
-  for (const sequence of recording.sequences) {
+  return recording.sequences.map((sequence) => {
     const place = `${path}:${sequence.line}`;
-    outcomes.push([sequence.set, await guarded(place, () => replayStates(path, sequence, options))]);
+    return [sequence.set, guarded(place, () => replayStates(path, sequence, options))];
+  });
+}
+
+type RecordedCase = NonNullable<ReturnType<typeof parseCase>>;
+
+/** Folders that hold a capture; every file in one belongs to it. */
+async function findCases(
+  paths: readonly string[],
+): Promise<{ readonly directory: string; readonly recorded: RecordedCase }[]> {
+  const cases: { directory: string; recorded: RecordedCase }[] = [];
+  for (const path of paths.filter((it) => it.endsWith(".json"))) {
+    try {
+      const recorded = parseCase(await Deno.readTextFile(path));
+      if (recorded !== undefined) cases.push({ directory: dirname(path), recorded });
+    } catch (error) {
+      // What cannot be read is told of when it is replayed as any other file.
+      if (!(error instanceof Deno.errors.NotFound)) continue;
+    }
   }
-  return outcomes;
+  return cases;
+}
+
+/** Counts packets, not cases: a capture is equal when all of them are. */
+async function replayCase(directory: string, recorded: RecordedCase): Promise<Tally> {
+  const name = `capture ${recorded.case}`;
+  try {
+    const { equal, total, received, difference } = await replayCapture(
+      await readCapture(directory, recorded),
+    );
+    const tally = { name, equal, total, steps: received };
+    return difference === undefined ? tally : { ...tally, firstDifference: difference };
+  } catch (error) {
+    return { name, equal: 0, total: 1, steps: 0, firstDifference: messageOf(directory, error) };
+  }
 }
 
 /** A replay that breaks is a difference, and no reason to skip the other recordings. */
-async function guarded(place: string, replay: () => Promise<Outcome>): Promise<Outcome> {
+function guarded(place: string, replay: () => Outcome): Outcome {
   try {
-    return await replay();
+    return replay();
   } catch (error) {
     return { steps: 0, difference: messageOf(place, error) };
   }
@@ -71,6 +126,12 @@ async function guarded(place: string, replay: () => Promise<Outcome>): Promise<O
 function messageOf(place: string, error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return message.includes(place) ? message : `${place}: ${message}`;
+}
+
+function replayRecording(recording: SchedulerRecording, options: WorldOptions): Outcome {
+  const missing = schedulersOf(recording).filter((name) => findScheduler(name) === undefined);
+  if (missing.length === 0) return replayScheduler(recording, options);
+  return { steps: 0, difference: `${recording.path}:1: not implemented: ${missing.join(", ")}` };
 }
 
 function count(tallies: Map<string, Tally>, name: string, { steps, difference }: Outcome): void {

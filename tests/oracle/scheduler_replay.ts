@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { ValueError } from "../../errors.ts";
 import { Conversation } from "./conversation.ts";
 import { compareCounters, tooActive } from "./counters.ts";
 import type {
@@ -14,6 +13,7 @@ import type {
   RecordedEvent,
   SchedulerRecording,
 } from "./recording.ts";
+import { parseCommand } from "./ipvsadm_arguments.ts";
 import { Stall } from "./stall.ts";
 import { World, type WorldOptions } from "./world.ts";
 
@@ -29,17 +29,14 @@ export interface Outcome {
 }
 
 /** Replays one recording. */
-export async function replayScheduler(
-  recording: SchedulerRecording,
-  options: WorldOptions = {},
-): Promise<Outcome> {
+export function replayScheduler(recording: SchedulerRecording, options: WorldOptions = {}): Outcome {
   const { path, events, end } = recording;
   const replay = new Replay(recording, new World(options));
-  const setUp = await replay.setUp().catch(messageOf);
+  const setUp = replay.setUp();
   if (setUp !== undefined) return { steps: 0, difference: `${path}:1: ${setUp}` };
   for (const [index, event] of events.entries()) {
     const untilS = events[index + 1]?.t ?? end.t;
-    const difference = await replay.step(event, untilS).catch(messageOf);
+    const difference = replay.step(event, untilS);
     if (difference === undefined) continue;
     return {
       steps: index,
@@ -53,12 +50,6 @@ export async function replayScheduler(
   return { steps: events.length };
 }
 
-/** What the replay cannot do is a difference at this line: an address that is none, a command that no recording has. */
-function messageOf(error: unknown): string {
-  if (error instanceof ValueError) return error.message;
-  throw error;
-}
-
 class Replay {
   readonly #recording: SchedulerRecording;
   readonly #world: World;
@@ -70,13 +61,15 @@ class Replay {
     this.#world = world;
   }
 
-  async setUp(): Promise<string | undefined> {
+  setUp(): string | undefined {
     const { setup, kernel_order } = this.#recording.scenario;
     for (const step of setup) {
-      const difference = "cmd" in step
-        ? this.#world.prepare(step.cmd)
-        : await this.#ipvsadm(step.ipvsadm, step.rc);
-      if (difference !== undefined) return difference;
+      if ("cmd" in step) {
+        this.#world.addMarkRule(step.cmd);
+        continue;
+      }
+      const code = this.#world.apply(parseCommand(step.ipvsadm));
+      if (code !== step.rc) return `${step.ipvsadm.join(" ")}: kernel answers ${step.rc}, lvsd ${code}`;
     }
     const order = Object.fromEntries(
       Object.entries(this.#world.counters()).map((
@@ -90,9 +83,9 @@ class Replay {
     ).find((it) => it !== undefined);
   }
 
-  async step(event: RecordedEvent, untilS: number): Promise<string | undefined> {
+  step(event: RecordedEvent, untilS: number): string | undefined {
     this.#world.advanceTo(event.t);
-    return this.#compare(event.before, event.t) ?? await this.#perform(event, untilS);
+    return this.#compare(event.before, event.t) ?? this.#perform(event, untilS);
   }
 
   end(end: RecordedEnd): string | undefined {
@@ -106,23 +99,18 @@ class Replay {
     return `connections only in the kernel: ${missing.join("; ")}, only in lvsd: ${surplus.join("; ")}`;
   }
 
-  async #ipvsadm(words: readonly string[], expected: number, untilS = 0): Promise<string | undefined> {
-    const { code, stderr } = await this.#world.ipvsadm(words, untilS);
-    if (code === expected) return undefined;
-    return `ipvsadm ${words.join(" ")}: kernel answers ${expected}, lvsd ${code}: ${
-      stderr.trim() || "no message"
-    }`;
-  }
-
-  async #perform(event: RecordedEvent, untilS: number): Promise<string | undefined> {
+  #perform(event: RecordedEvent, untilS: number): string | undefined {
     switch (event.ev) {
       case "open":
       case "udp":
       case "syn":
         return this.#open(event, untilS);
-      case "admin":
+      case "admin": {
+        const code = this.#world.apply(parseCommand(event.args), untilS);
+        if (code !== event.rc) return `kernel answers ${event.rc}, lvsd ${code}`;
         // Read back some time before the next event.
-        return await this.#ipvsadm(event.args, event.rc, untilS) ?? this.#compare(event.after, untilS);
+        return this.#compare(event.after, untilS);
+      }
       case "sysctl":
         return this.#world.setSysctl(event.name, event.value);
       case "wait":

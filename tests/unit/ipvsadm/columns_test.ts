@@ -4,7 +4,7 @@ import { PROTOCOL } from "../../../net/flow.ts";
 import { IpAddress } from "../../../net/address.ts";
 import { type ListFormat, listServices } from "../../../ipvsadm/list.ts";
 import { FileNames, NO_NAMES } from "../../../ipvsadm/names.ts";
-import { PLAIN_TUNNEL } from "../../../ipvsadm/rules.ts";
+import { PLAIN_TUNNEL } from "../../../modes/tunnel.ts";
 import type { DestinationRow, Numbers, ServiceRow } from "../../../ipvsadm/table.ts";
 
 const LARGE: Numbers = {

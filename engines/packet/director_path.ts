@@ -1,0 +1,217 @@
+/**
+ * The director's functions on the hooks: requests in, replies out, and the ICMP errors about both.
+ *
+ * @module
+ */
+import { SCTP_EVENT } from "../../director/sctp_states.ts";
+import type { Director } from "../../director/director.ts";
+import { ACTION, type Verdict } from "../../director/verdict.ts";
+import { type HookVerdict, VERDICT } from "../../hooks/hook.ts";
+import { isErrorIntact, translateQuotedReply, translateReply } from "../../modes/nat_packet.ts";
+import { FORWARDING, Translation } from "../../modes/translation.ts";
+import { DIRECTION, Flow, NO_ENTRY, PROTOCOL } from "../../net/flow.ts";
+import type { IpPacket } from "../../packet/ip_packet.ts";
+import { ICMP_BYTES, ICMP_TYPE, IP_PROTOCOL, isIcmpv6Error } from "../../packet/transport.ts";
+import type { DropCounts } from "./drops.ts";
+import type { IcmpErrors } from "./icmp_errors.ts";
+import type { Passage } from "./passage.ts";
+import type { Reassembly } from "./reassembly.ts";
+import { sctpEventOf } from "./sctp_event.ts";
+import type { Transmit } from "./transmit.ts";
+import type { TunnelErrors } from "./tunnel_errors.ts";
+
+/** What the functions work with. */
+export interface PathParts {
+  readonly director: Director;
+  readonly transmit: Transmit;
+  readonly errors: IcmpErrors;
+  readonly tunnelErrors: TunnelErrors;
+  readonly reassembly: Reassembly;
+  readonly drops: DropCounts;
+  /** A second view, for what an ICMP error quotes. */
+  readonly quoted: IpPacket;
+}
+
+/** The director between the hooks. */
+export class DirectorPath {
+  readonly #parts: PathParts;
+  readonly #flow = new Flow();
+  readonly #translation = new Translation();
+
+  constructor(parts: PathParts) {
+    this.#parts = parts;
+  }
+
+  /** A request for a virtual service: INPUT at 99, OUTPUT at -98. */
+  request(passage: Passage, nowMs: number): HookVerdict {
+    const { packet } = passage;
+    if (passage.isHandled) return VERDICT.accept;
+    if (isError(packet)) return this.relatedRequest(passage, nowMs);
+    if (!isConnected(packet.protocol)) {
+      // Whatever is in the tunnel is left alone too, when it comes out on this host.
+      if (this.#parts.director.sysctl.ignore_tunneled !== 0) passage.isHandled = true;
+      return VERDICT.accept;
+    }
+    if (!packet.hasTransport) return packet.fragmentOffset === 0 ? this.#drop() : VERDICT.accept;
+    const flow = this.#flow;
+    readSides(packet, flow.client, flow.virtual);
+    flow.clientPort = packet.sourcePort;
+    flow.virtualPort = packet.destinationPort;
+    const verdict = this.#ask(passage, DIRECTION.input, nowMs);
+    switch (verdict.action) {
+      case ACTION.accept:
+        return VERDICT.accept;
+      case ACTION.reject:
+        this.#parts.errors.report(passage, "portUnreachable", nowMs);
+        return this.#drop();
+      case ACTION.drop:
+        return this.#drop();
+      default:
+        return this.#forward(passage, verdict, nowMs);
+    }
+  }
+
+  /** A reply of a real server: INPUT at 98, FORWARD at 100, OUTPUT at -99. */
+  reply(passage: Passage, nowMs: number): HookVerdict {
+    const { packet } = passage;
+    if (passage.isHandled) return VERDICT.accept;
+    if (isError(packet)) return this.#relatedReply(passage, nowMs);
+    if (!isConnected(packet.protocol)) return VERDICT.accept;
+    if (packet.family === 4 && packet.isFragment && !this.#parts.reassembly.add(passage, nowMs)) {
+      return VERDICT.stolen;
+    }
+    if (!packet.hasPorts) return VERDICT.accept;
+    const flow = this.#flow;
+    readSides(packet, flow.virtual, flow.client);
+    flow.virtualPort = packet.sourcePort;
+    flow.clientPort = packet.destinationPort;
+    const verdict = this.#ask(passage, DIRECTION.output, nowMs);
+    if (verdict.action === ACTION.accept) return VERDICT.accept;
+    if (verdict.action === ACTION.reject) this.#parts.errors.report(passage, "portUnreachable", nowMs);
+    if (verdict.action !== ACTION.forward) return this.#drop();
+    const translation = this.#translation;
+    this.#parts.director.readTranslation(flow, verdict, translation);
+    if (translation.method === FORWARDING.nat) translateReply(packet, translation, passage.isPartial);
+    passage.isHandled = true;
+    return VERDICT.accept;
+  }
+
+  /** An ICMP error from a client's side: part of {@linkcode request}, and FORWARD at 99. */
+  relatedRequest(passage: Passage, nowMs: number): HookVerdict {
+    const { packet } = passage;
+    const { quoted, director } = this.#parts;
+    if (passage.isHandled || !isError(packet)) return VERDICT.accept;
+    if (!this.#readQuoted(passage, nowMs)) return VERDICT.accept;
+    const tunnel = this.#parts.tunnelErrors.hear(passage, quoted, nowMs);
+    if (tunnel !== undefined) return tunnel;
+    if (!isConnected(quoted.protocol) || !quoted.hasPorts) return VERDICT.accept;
+    const flow = this.#flow;
+    // What is quoted came from the other side, so its addresses stand in reverse.
+    readSides(quoted, flow.virtual, flow.client);
+    flow.virtualPort = quoted.sourcePort;
+    flow.clientPort = quoted.destinationPort;
+    this.#begin(passage, quoted.protocol, quoted.family);
+    const verdict = director.related(flow, DIRECTION.input, packet.length, nowMs);
+    if (verdict.action === ACTION.accept) return VERDICT.accept;
+    if (verdict.action !== ACTION.forward && verdict.action !== ACTION.bypass) return this.#drop();
+    const translation = this.#translation;
+    director.readTranslation(flow, verdict, translation);
+    if (translation.method !== FORWARDING.nat) {
+      return this.#parts.transmit.send(passage, translation, 0, nowMs, true);
+    }
+    if (!this.#isIntact(packet)) return VERDICT.drop;
+    return this.#parts.transmit.sendRelated(passage, quoted, translation, nowMs);
+  }
+
+  #relatedReply(passage: Passage, nowMs: number): HookVerdict {
+    const { packet } = passage;
+    const { quoted, director } = this.#parts;
+    if (!this.#readQuoted(passage, nowMs)) return VERDICT.accept;
+    if (!isConnected(quoted.protocol) || !quoted.hasPorts) return VERDICT.accept;
+    const flow = this.#flow;
+    readSides(quoted, flow.client, flow.virtual);
+    flow.clientPort = quoted.sourcePort;
+    flow.virtualPort = quoted.destinationPort;
+    this.#begin(passage, quoted.protocol, quoted.family);
+    const verdict = director.related(flow, DIRECTION.output, packet.length, nowMs);
+    if (verdict.action !== ACTION.forward) return VERDICT.accept;
+    const translation = this.#translation;
+    director.readTranslation(flow, verdict, translation);
+    if (translation.method === FORWARDING.nat) {
+      if (!this.#isIntact(packet)) return VERDICT.drop;
+      translateQuotedReply(packet, quoted, translation);
+    }
+    passage.isHandled = true;
+    return VERDICT.accept;
+  }
+
+  /** Asks the director about the packet itself. */
+  #ask(passage: Passage, direction: 0 | 1, nowMs: number): Verdict {
+    const { packet } = passage;
+    this.#begin(passage, packet.protocol, packet.family);
+    const flags = packet.protocol === PROTOCOL.tcp
+      ? packet.tcpFlags
+      : packet.protocol === PROTOCOL.sctp
+      ? sctpEventOf(packet)
+      : SCTP_EVENT.data;
+    return this.#parts.director.segment(this.#flow, direction, flags, packet.length, nowMs);
+  }
+
+  #begin(passage: Passage, protocol: number, family: 4 | 6): void {
+    const flow = this.#flow;
+    flow.protocol = protocol;
+    flow.family = family;
+    flow.mark = passage.mark;
+    flow.entry = NO_ENTRY;
+  }
+
+  #forward(passage: Passage, verdict: Verdict, nowMs: number): HookVerdict {
+    this.#parts.director.readTranslation(this.#flow, verdict, this.#translation);
+    const { client, clientPort, virtualPort } = this.#flow;
+    const hash = Math.imul(
+      (client[0] ?? 0) ^ (client[3] ?? 0) ^ (clientPort << 16) ^ virtualPort,
+      0x9e3779b1,
+    );
+    return this.#parts.transmit.send(passage, this.#translation, hash, nowMs, false);
+  }
+
+  /** Reads what an error quotes; a fragmented error is put together first. */
+  #readQuoted(passage: Passage, nowMs: number): boolean {
+    const { packet } = passage;
+    if (packet.isFragment && !this.#parts.reassembly.add(passage, nowMs)) return false;
+    const { quoted } = this.#parts;
+    return quoted.readQuoted(packet.bytes, packet.transport + ICMP_BYTES, packet.end) &&
+      quoted.family === packet.family;
+  }
+
+  #isIntact(packet: IpPacket): boolean {
+    const isIntact = isErrorIntact(packet);
+    if (!isIntact) this.#parts.drops.count("damaged");
+    return isIntact;
+  }
+
+  #drop(): HookVerdict {
+    this.#parts.drops.count("director");
+    return VERDICT.drop;
+  }
+}
+
+/** Whether the director knows connections of this protocol. */
+function isConnected(protocol: number): boolean {
+  return protocol === PROTOCOL.tcp || protocol === PROTOCOL.udp || protocol === PROTOCOL.sctp;
+}
+
+/** The ICMP messages that IPVS looks at; echo and the like are the host's. */
+function isError({ family, protocol, bytes, transport, end, fragmentOffset }: IpPacket): boolean {
+  if (protocol !== (family === 4 ? IP_PROTOCOL.icmp : IP_PROTOCOL.icmpv6)) return false;
+  if (fragmentOffset !== 0 || transport + ICMP_BYTES > end) return false;
+  const type = bytes[transport] ?? 0;
+  if (family === 6) return isIcmpv6Error(type);
+  return type === ICMP_TYPE.destinationUnreachable || type === ICMP_TYPE.sourceQuench ||
+    type === ICMP_TYPE.timeExceeded;
+}
+
+function readSides(packet: IpPacket, source: Uint32Array, destination: Uint32Array): void {
+  packet.readSource(source);
+  packet.readDestination(destination);
+}

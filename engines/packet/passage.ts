@@ -1,0 +1,57 @@
+/**
+ * One packet on its way through the director, with what the way has to know besides its bytes.
+ *
+ * @module
+ */
+import { IpPacket } from "../../packet/ip_packet.ts";
+
+/** Of the interface that a packet of the host itself comes from. */
+export const NO_INTERFACE = 0;
+
+/** Room in front of a packet for what may be put there: Ethernet with a tag (18), IPv6 (40), UDP and GUE (12). */
+export const HEADROOM_BYTES = 96;
+
+/** The kernel's `sk_buff`, as far as a director needs it. One object for received packets, refilled. */
+export class Passage {
+  readonly packet: IpPacket = new IpPacket();
+  /** Index of the interface it came in by. */
+  interfaceIndex: number = NO_INTERFACE;
+  /** It was sent to a group or broadcast Ethernet address. */
+  isGroup = false;
+  /** Firewall mark. */
+  mark = 0;
+  /** The director has dealt with it and will not look at it again (`ipvs_property`). */
+  isHandled = false;
+  /** Its route leads to the host itself: what answers it speaks with the address it was sent to. */
+  isLocal = false;
+  /** May be fragmented although it says not to: what was checked before grew since (`ignore_df`). */
+  mayFragment = false;
+  /** Largest fragment it was put together from, 0 when it came whole; it must not leave in larger ones. */
+  fragmentLimit = 0;
+  /** Payload sizes of those fragments in their order. */
+  fragmentSizes: readonly number[] = [];
+  /** Its checksum holds the pseudo-header's sum only; a network card, or the receiver's kernel, finishes it. */
+  isPartial = false;
+  /** Payload of each segment when it stands for several (GSO), 0 for none. */
+  segmentBytes = 0;
+
+  /** Begins anew for a packet; false when it is none. */
+  begin(bytes: Uint8Array, at: number, to: number, interfaceIndex: number, isGroup: boolean): boolean {
+    this.interfaceIndex = interfaceIndex;
+    this.isGroup = isGroup;
+    this.mark = 0;
+    this.isHandled = false;
+    this.isLocal = false;
+    this.mayFragment = false;
+    this.fragmentLimit = 0;
+    this.fragmentSizes = [];
+    return this.packet.read(bytes, at, to);
+  }
+
+  /** A passage for a packet that the director or its host sends. */
+  static own(bytes: Uint8Array, at: number, to: number): Passage {
+    const passage = new Passage();
+    passage.begin(bytes, at, to, NO_INTERFACE, false);
+    return passage;
+  }
+}
