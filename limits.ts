@@ -67,6 +67,8 @@ export const LIMITS = {
   configFileBytes: 8 * 1_024 * 1_024,
   /** Words and marks of a config file: 65,536 destinations of three keys have 1.4 million. Two million cost 8 s and 650 MB. */
   configLexemes: 2_000_000,
+  /** A traffic script or flight record: 32,768 rows of one thread have some 4 MB. */
+  scriptFileBytes: 64 * 1_024 * 1_024,
   /** Nesting of a config file; a real one has 7 levels. Beyond some 800 the YAML parser runs out of stack. */
   configDepth: 32,
   /** Values that aliases (`*name`) and merges (`<<`) may repeat: stops a file of one screen that unfolds to gigabytes. */
@@ -107,6 +109,12 @@ export const LIMITS = {
   bindRetryMs: 2_000,
   /** Quiet time after the last change of a watched file before it is read, milliseconds: editors write in several steps. */
   watchQuietMs: 100,
+  /** Things that the flight recorder remembers of one thread's traffic: 2.7 MiB, a minute at 100 connections/s of 5 segments. */
+  flightRows: 32_768,
+  /** Changes of services and destinations that it remembers one by one; older ones are folded into the state it begins with. */
+  flightChanges: 4_096,
+  /** Of one connection's payload it keeps one segment in this time, milliseconds. */
+  flightPayloadMs: 1_000,
   /** How often the director's slow timers run, milliseconds; the kernel's are exact to 4 ms, its shortest time-out is 2 s. */
   directorTickMs: 100,
 

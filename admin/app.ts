@@ -4,7 +4,7 @@
  * @module
  */
 import { Hono } from "hono";
-import { LvsdError } from "../errors.ts";
+import { LvsdError, ValueError } from "../errors.ts";
 import { errorAnswer } from "./answer.ts";
 import { refuseCrossSite, requireLoopbackHost, requireToken } from "./guard.ts";
 import type { RequestHandler } from "./http_request.ts";
@@ -38,6 +38,8 @@ const INDEX: readonly (readonly [method: "GET" | "POST", path: string, summary: 
   ["POST", "/sysctl", 'set one: {"name": "drop_entry", "value": "1"}'],
   ["GET", "/rules", "rule chains and their counters, as JSON"],
   ["POST", "/rules/zero", "the same, and the counters begin at 0"],
+  ["GET", "/record", "the flight recorder, as a script"],
+  ["GET", "/explain", "?flow=...: where a flow would go, and why"],
   ["POST", "/reload", "read the config file again; 422 and no change when it has mistakes"],
 ];
 
@@ -56,6 +58,18 @@ export function createAdminApp(options: AdminAppOptions): RequestHandler {
   app.use(refuseCrossSite());
 
   app.get("/", (context) => context.text(indexPage(version)));
+  addRoutes(app, source);
+  addSysctlRoute(app, source);
+
+  refuseOtherMethods(app);
+  app.notFound((context) =>
+    errorAnswer(404, "NOT_FOUND", `nothing at ${context.req.path}; GET / lists what is here`)
+  );
+  app.onError((error) => defectAnswer(error, onDefect));
+  return async (request) => await app.fetch(request);
+}
+
+function addRoutes(app: Hono, source: StatusSource): void {
   app.get("/healthz", (context) => context.text("ok\n"));
   app.get("/readyz", (context) => {
     const readiness = source.readiness();
@@ -68,13 +82,22 @@ export function createAdminApp(options: AdminAppOptions): RequestHandler {
   });
   app.get("/rules", (context) => context.json(source.rules()));
   app.post("/rules/zero", (context) => context.json(source.zeroRules()));
+  app.get("/record", (context) => context.text(source.record()));
+  app.get("/explain", (context) => {
+    try {
+      return context.json(source.explain(context.req.query("flow") ?? ""));
+    } catch (error) {
+      if (error instanceof ValueError) return errorAnswer(422, error.code, error.message);
+      throw error;
+    }
+  });
   app.post("/reload", async (context) => {
     const outcome = await source.reload();
     return context.json(outcome, outcome.ok ? 200 : 422);
   });
+}
 
-  addSysctlRoute(app, source);
-
+function refuseOtherMethods(app: Hono): void {
   for (const [path, methods] of methodsByPath()) {
     const allow = methods.map((it) => it === "GET" ? "GET, HEAD" : it).join(", ");
     app.all(path, (context) => {
@@ -87,11 +110,6 @@ export function createAdminApp(options: AdminAppOptions): RequestHandler {
       return answer;
     });
   }
-  app.notFound((context) =>
-    errorAnswer(404, "NOT_FOUND", `nothing at ${context.req.path}; GET / lists what is here`)
-  );
-  app.onError((error) => defectAnswer(error, onDefect));
-  return async (request) => await app.fetch(request);
 }
 
 function methodsByPath(): Map<string, string[]> {

@@ -10,6 +10,7 @@ import { request as httpsRequest } from "node:https";
 import type { Clock } from "../clock.ts";
 import { DirectorError, ProtocolError, SystemError, ValueError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
+import type { Explanation } from "../simulator/explain.ts";
 import type { Readiness, ReloadOutcome, RulesStatus, Status, SysctlState } from "./source.ts";
 
 /** Which daemon: by the path of its control socket, or by the URL of its admin address. */
@@ -113,6 +114,19 @@ export class ControlClient {
     return this.#read<RulesStatus>(answer, [200], (it) => Array.isArray(it.chains));
   }
 
+  /** The flight recorder as a script. */
+  async record(): Promise<string> {
+    const answer = await this.#ask("GET", "/record");
+    if (answer.status === 200) return answer.text;
+    return this.#read<never>(answer, [], () => false);
+  }
+
+  /** @throws {SystemError} with the daemon's code when it cannot make sense of the flow */
+  async explain(flow: string): Promise<Explanation> {
+    const answer = await this.#ask("GET", `/explain?${new URLSearchParams({ flow })}`);
+    return this.#read<Explanation>(answer, [200], (it) => Array.isArray(it.destinations));
+  }
+
   /** For people: the socket's path or the URL. */
   get name(): string {
     return "url" in this.#target ? this.#target.url : this.#target.socketPath;
@@ -213,7 +227,9 @@ function adminUrl(text: string, path: string): URL {
       },
     );
   }
-  url.pathname = url.pathname.replace(/\/$/, "") + path;
+  const [place = "", query = ""] = path.split("?", 2);
+  url.pathname = url.pathname.replace(/\/$/, "") + place;
+  url.search = query;
   return url;
 }
 

@@ -8,6 +8,7 @@
  */
 import type { KernelSysctlName, SysctlState } from "../director/sysctl_text.ts";
 import type { ConfigProblem } from "../errors.ts";
+import type { Explanation } from "../simulator/explain.ts";
 
 export type { SysctlState };
 
@@ -24,6 +25,15 @@ export interface StatusSource {
   zeroRules(): RulesStatus;
   /** Reads the config file again. Resolves with `ok: false` for a broken file; rejects only for a defect. */
   reload(): Promise<ReloadOutcome>;
+  /** The flight recorder as a script for `lvsd simulate`. */
+  record(): string;
+  /**
+   * Where a flow would go, and why; changes nothing.
+   *
+   * @param flow such as `tcp 10.0.0.7:40000 -> :8080`
+   * @throws {ValueError} the text is no flow, or names a service that is not there
+   */
+  explain(flow: string): Explanation;
 }
 
 export interface Status {
@@ -121,8 +131,13 @@ export interface ServiceStatus {
   /** Unique. */
   readonly name: string;
   readonly protocol: "tcp" | "udp";
-  /** Address and port really bound, or the wish while unbound: `10.0.0.1:80`, `[::]:443`. */
+  /**
+   * Address and port really bound, or the wish while unbound: `10.0.0.1:80`, `[::]:443`. Of a service by mark every one, with
+   * `, ` between; `""` when only rules feed it.
+   */
   readonly listen: string;
+  /** Firewall mark, `null` for a service by address. */
+  readonly mark: number | null;
   readonly state: ServiceState;
   /** Why it is not listening; `""` while it is. */
   readonly stateReason: string;

@@ -8,16 +8,33 @@ import { EXIT, LvsdError, UsageError } from "../errors.ts";
 import { check } from "./check.ts";
 import type { CliContext, Command, ParsedArgs } from "./command.ts";
 import { demo } from "./demo.ts";
+import { explain } from "./explain.ts";
+import { record } from "./record.ts";
 import { reload } from "./reload.ts";
 import { rules } from "./rules.ts";
 import { run } from "./run.ts";
 import { schema } from "./schema.ts";
+import { simulate } from "./simulate.ts";
 import { status } from "./status.ts";
 import { sysctl } from "./sysctl.ts";
 import { VERSION } from "./version.ts";
+import { whatIf } from "./what_if.ts";
 
 /** Every subcommand, in the order of the help text. */
-export const COMMANDS: readonly Command[] = [run, demo, check, schema, status, rules, reload, sysctl];
+export const COMMANDS: readonly Command[] = [
+  run,
+  demo,
+  check,
+  schema,
+  status,
+  rules,
+  reload,
+  sysctl,
+  explain,
+  record,
+  simulate,
+  whatIf,
+];
 
 /**
  * Runs one command line.

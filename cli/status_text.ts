@@ -81,6 +81,11 @@ function directorLines(status: Status, readiness: Readiness, paint: (colour: Col
   return lines;
 }
 
+function whereOf({ mark, listen }: ServiceStatus): string {
+  if (mark === null) return listen;
+  return listen === "" ? `mark ${mark}` : `mark ${mark} on ${listen}`;
+}
+
 function serviceLines(service: ServiceStatus, paint: (colour: Colour) => Paint): string[] {
   const { counters, persistence, sorryServer } = service;
   const state = paint(SERVICE_COLOUR[service.state])(service.state);
@@ -91,7 +96,7 @@ function serviceLines(service: ServiceStatus, paint: (colour: Colour) => Paint):
   }
   const name = paint("heading")(service.name);
   const lines = [
-    `${name}  ${service.protocol} ${service.listen}  ${options.join(" ")}  ${state}${
+    `${name}  ${service.protocol} ${whereOf(service)}  ${options.join(" ")}  ${state}${
       because(service.stateReason)
     }`,
     `  ${service.liveConnections} live, ${counters.connections} connections` +

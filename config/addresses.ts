@@ -72,12 +72,14 @@ export function parseServer(text: string): ServerAddress {
 }
 
 function addressText(example: string): z.ZodString {
-  return z.string({
-    error: ({ input }) =>
-      typeof input === "number"
-        ? `{key} ${input} is a number, not an address; write ":${input}" or "${example}"`
-        : `{key} must be an address, not ${shown(input)}; write for example ${example}`,
-  });
+  return z.string({ error: ({ input }) => notAddress(input, example) });
+}
+
+/** What is wrong with something that stands where an address is wanted. */
+export function notAddress(input: unknown, example: string): string {
+  return typeof input === "number"
+    ? `{key} ${input} is a number, not an address; write ":${input}" or "${example}"`
+    : `{key} must be an address, not ${shown(input)}; write for example ${example}`;
 }
 
 function refuseNotUnicast(text: string, address: IpAddress): void {

@@ -68,12 +68,18 @@ function buildAdmin({ listen, token, socket }: WrittenConfig["admin"]): AdminCon
 }
 
 function buildService(written: WrittenService): ServiceConfig {
-  const { listen, protocol, persistence, passive, sorryServer, flags, destinations } = written;
+  const { protocol, persistence, passive, sorryServer, flags, destinations } = written;
+  const { all, address, port } = written.listen;
+  const listen = { address, port };
+  const mark = written.mark === undefined ? undefined : { value: written.mark, listens: all };
+  // Behind a mark a server without a port keeps the port of the packet.
+  const ownPort = mark === undefined ? port : 0;
   const { scheduler, mode, onePacket, retries, sendProxy, acceptProxyFrom, maxSessions } = written;
   return defined({
-    name: written.name ?? defaultServiceName(written),
+    name: written.name ?? defaultServiceName({ protocol, listen, mark }),
     protocol,
     listen,
+    mark,
     scheduler,
     schedulerFlags: flagBits(flags),
     mode,
@@ -88,12 +94,12 @@ function buildService(written: WrittenService): ServiceConfig {
     maxSessions,
     onDown: written.onDown,
     whenAllDown: written.whenAllDown,
-    sorryServer: sorryServer === undefined ? undefined : withPort(sorryServer, listen.port).endpoint,
+    sorryServer: sorryServer === undefined ? undefined : withPort(sorryServer, ownPort).endpoint,
     healthCheck: serviceCheck(written),
     passive: passive === "off"
       ? undefined
       : { failures: passive.failures, ejectMs: passive.eject, maxEjectedPercent: passive.maxEjectedPercent },
-    destinations: destinations.map((it) => buildDestination(it, listen)),
+    destinations: destinations.map((it) => buildDestination(it, ownPort)),
   });
 }
 
@@ -103,15 +109,16 @@ function serviceCheck({ healthCheck, protocol }: WrittenService): HealthCheckCon
 }
 
 function buildPersistence(
-  { timeout, netmask }: NonNullable<WrittenService["persistence"]>,
+  { timeout, netmask, engine }: NonNullable<WrittenService["persistence"]>,
   { address }: Endpoint,
 ): PersistenceConfig {
-  return { timeoutMs: timeout, prefixLength: netmask?.prefixLength ?? (address.family === 4 ? 32 : 128) };
+  const prefixLength = netmask?.prefixLength ?? (address.family === 4 ? 32 : 128);
+  return defined({ timeoutMs: timeout, prefixLength, engine });
 }
 
-function buildDestination(written: WrittenDestination, listen: Endpoint): DestinationConfig {
+function buildDestination(written: WrittenDestination, ownPort: number): DestinationConfig {
   const { name, address, weight, upperThreshold, lowerThreshold, healthCheck } = written;
-  const { endpoint } = withPort(address, listen.port);
+  const { endpoint } = withPort(address, ownPort);
   return defined({
     name: name ?? destinationIdentity({ endpoint }),
     endpoint,

@@ -9,7 +9,7 @@ import { LIMITS } from "../limits.ts";
 import { defaultServiceName, serviceIdentity } from "./identity.ts";
 import type { Mistake } from "./mistakes.ts";
 import type { Path } from "./positions.ts";
-import type { ReadableConfig } from "./readable.ts";
+import type { ReadableConfig, ReadableService } from "./readable.ts";
 import { withPort } from "./service_rules.ts";
 
 /** A rule says what is wrong with a config as a whole. */
@@ -42,27 +42,34 @@ function* adminHasItsOwnPort({ admin, services }: ReadableConfig): Iterable<Mist
   const { listen } = admin;
   if (listen === undefined || listen === "off") return;
   for (const [i, service] of services.entries()) {
-    if (service.listen === undefined || service.protocol !== "tcp" || listen.port === 0) continue;
-    if (!covers(service.listen, listen) && !covers(listen, service.listen)) continue;
-    yield {
-      path: ["services", i, "listen"],
-      part: "value",
-      message: `${
-        formatEndpoint(service.listen)
-      } is taken by the admin API (admin.listen, default 127.0.0.1:9180)`,
-    };
+    if (service.protocol !== "tcp" || listen.port === 0) continue;
+    for (const [own, path] of listenersOf(service, i)) {
+      if (!covers(own, listen) && !covers(listen, own)) continue;
+      const message = `${
+        formatEndpoint(own)
+      } is taken by the admin API (admin.listen, default 127.0.0.1:9180)`;
+      yield { path, part: "value", message };
+    }
   }
 }
 
 function* listensDiffer({ services }: ReadableConfig): Iterable<Mistake> {
   const seen = new Map<string, Path>();
-  for (const [i, { protocol, listen }] of services.entries()) {
-    if (protocol === undefined || listen === undefined) continue;
-    const path = ["services", i, "listen"];
-    const key = serviceIdentity({ protocol, listen });
+  for (const [i, service] of services.entries()) {
+    const { protocol, mark } = service;
+    if (protocol === undefined) continue;
+    for (const [listen, path] of listenersOf(service, i)) {
+      const key = serviceIdentity({ protocol, listen });
+      const other = seen.get(key);
+      if (other === undefined) seen.set(key, path);
+      else yield { path, part: "value", message: `two services listen on ${key}`, other };
+    }
+    if (mark === undefined || service.listen === undefined) continue;
+    const path = ["services", i, "mark"];
+    const key = serviceIdentity({ protocol, listen: service.listen, mark });
     const other = seen.get(key);
     if (other === undefined) seen.set(key, path);
-    else yield { path, part: "value", message: `two services listen on ${key}`, other };
+    else yield { path, part: "value", message: `two services have ${key}`, other };
   }
 }
 
@@ -75,8 +82,8 @@ function* namesDiffer({ services }: ReadableConfig): Iterable<Mistake> {
     if (other === undefined) seen.set(name, path);
     else yield { path, part: "value", message: `two services are named "${name}"`, other };
   }
-  for (const [i, { name, protocol, listen }] of services.entries()) {
-    if (name !== undefined || protocol === undefined || listen === undefined) continue;
+  for (const [i, { name, protocol, listen, mark }] of services.entries()) {
+    if (name !== undefined || protocol === undefined || listen === undefined || mark !== undefined) continue;
     const own = defaultServiceName({ protocol, listen });
     const other = seen.get(own);
     if (other === undefined) continue;
@@ -86,15 +93,17 @@ function* namesDiffer({ services }: ReadableConfig): Iterable<Mistake> {
 }
 
 function* noServerIsOurListener({ services }: ReadableConfig): Iterable<Mistake> {
-  const listeners = services.flatMap(({ protocol, listen, mode }, i) =>
-    listen === undefined || mode !== "nat" || listen.port === 0 ? [] : [{ protocol, listen, i }]
+  const listeners = services.flatMap((service, i) =>
+    service.mode !== "nat" ? [] : listenersOf(service, i)
+      .filter(([listen]) => listen.port !== 0)
+      .map(([listen, path]) => ({ protocol: service.protocol, listen, path, i }))
   );
   const byPort = Map.groupBy(listeners, (it) => it.listen.port);
-  for (const [i, { protocol, mode, listen, destinations }] of services.entries()) {
+  for (const [i, { protocol, mode, listen, mark, destinations }] of services.entries()) {
     if (mode !== "nat" || listen === undefined) continue;
     for (const [j, { address }] of destinations.entries()) {
       if (address === undefined) continue;
-      const { endpoint } = withPort(address, listen.port);
+      const { endpoint } = withPort(address, mark === undefined ? listen.port : 0);
       if (isNamed(endpoint)) continue;
       const own = byPort.get(endpoint.port)?.find((it) =>
         it.protocol === protocol && covers(it.listen, endpoint)
@@ -107,7 +116,7 @@ function* noServerIsOurListener({ services }: ReadableConfig): Iterable<Mistake>
         message:
           `destination ${formatEndpoint(endpoint)} is the address that ${which} listens on; traffic would ` +
           "run in a circle",
-        other: ["services", own.i, "listen"],
+        other: own.path,
       };
     }
   }
@@ -124,6 +133,12 @@ function* sizeIsBounded({ services }: ReadableConfig): Iterable<Mistake> {
       `${destinations} destinations in all services together; there may be ${LIMITS.destinations}`;
     yield { path: ["services"], part: "key", message };
   }
+}
+
+/** Every address that a service listens on, with its place in the file. */
+function listenersOf({ listen }: ReadableService, i: number): [Endpoint, Path][] {
+  const path = ["services", i, "listen"];
+  return (listen?.all ?? []).map((it, j) => [it, listen?.isList === true ? [...path, j] : path]);
 }
 
 /** Whether a listener certainly gets what is sent to `target`. */

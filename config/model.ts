@@ -63,7 +63,9 @@ export type { ForwardingMethodName };
 export interface ServiceConfig {
   readonly name: string;
   readonly protocol: "tcp" | "udp";
+  /** The first address of a mark; 0.0.0.0:0 for one without listeners. */
   readonly listen: Endpoint;
+  readonly mark?: MarkConfig;
   readonly scheduler: string;
   /** `SCHEDULER_FLAG` bits (`sh-fallback`, `sh-port`, ...). */
   readonly schedulerFlags: number;
@@ -88,10 +90,19 @@ export interface ServiceConfig {
   readonly destinations: readonly DestinationConfig[];
 }
 
+/** A virtual service by firewall mark. */
+export interface MarkConfig {
+  readonly value: number;
+  /** Every listener that feeds it; none when only rules do. */
+  readonly listens: readonly Endpoint[];
+}
+
 export interface PersistenceConfig {
   readonly timeoutMs: number;
   /** Bits of the client address that count: 0 to 32, or to 128 for IPv6. */
   readonly prefixLength: number;
+  /** What else keeps a client with its destination; UDP only. */
+  readonly engine?: "sip";
 }
 
 export interface DestinationConfig {

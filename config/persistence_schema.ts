@@ -7,7 +7,7 @@ import * as z from "zod";
 import { ValueError } from "../errors.ts";
 import { IpAddress } from "../net/address.ts";
 import { missingUnit } from "./duration.ts";
-import { duration, integer, reading } from "./fields.ts";
+import { choice, duration, integer, reading } from "./fields.ts";
 import { either, section } from "./sections.ts";
 import { shown } from "./shown.ts";
 
@@ -30,7 +30,9 @@ const netmask = either("a netmask; write 255.255.255.0 or a number of bits", [do
 
 /** A duration, or the duration and the netmask. */
 export const persistence = z.union([
-  timeout.transform((timeoutMs): { timeout: number; netmask?: Netmask | undefined } => ({
+  timeout.transform((
+    timeoutMs,
+  ): { timeout: number; netmask?: Netmask | undefined; engine?: "sip" | undefined } => ({
     timeout: timeoutMs,
   })),
   section({
@@ -42,6 +44,9 @@ export const persistence = z.union([
         "Bits of the client address that count: `255.255.255.0` or `24` keep a whole network together.",
       )
       .meta({ defaultText: "the whole address" }),
+    engine: choice("persistence engine", ["sip"]).optional().describe(
+      "`sip`: each call of a client, by its Call-ID, has a destination of its own. Datagrams that are not SIP are dropped. UDP only.",
+    ).meta({ defaultText: "none" }),
   }),
 ], {
   error: ({ input }) =>

@@ -131,9 +131,10 @@ function* servicesAreThere(
   rules: readonly ReadableRule[],
   services: readonly ReadableService[],
 ): Iterable<Mistake> {
-  const names = services.flatMap(({ name, protocol, listen }) => {
+  const names = services.flatMap(({ name, protocol, listen, mark }) => {
     if (name !== undefined) return [name];
-    return protocol === undefined || listen === undefined ? [] : [defaultServiceName({ protocol, listen })];
+    if (protocol === undefined || listen === undefined) return [];
+    return [defaultServiceName({ protocol, listen, mark })];
   });
   for (const rule of rules) {
     for (const [match, path] of sidesOf(rule)) {

@@ -8,6 +8,7 @@ import { formatEndpoint } from "../net/endpoint.ts";
 import { FORWARDING_METHODS } from "../modes/registry.ts";
 import { destinationViolations, type ServiceDemand, serviceViolations } from "../modes/rules.ts";
 import type { ServerAddress } from "./addresses.ts";
+import { markFamily } from "./identity.ts";
 import type { Mistake } from "./mistakes.ts";
 import type { Path } from "./positions.ts";
 import type { ReadableService } from "./readable.ts";
@@ -18,16 +19,40 @@ export type ServiceRule = (service: ReadableService, at: Path) => Iterable<Mista
 
 /** All rules of one service, in the order of the keys in the reference. */
 export const SERVICE_RULES: readonly ServiceRule[] = [
+  listenFitsTheMark,
   flagsFitTheScheduler,
   optionsFitTheProtocol,
   persistenceFitsTheFamily,
+  engineFitsTheProtocol,
   methodAllowsTheService,
   methodAllowsTheServers,
   everyServerHasAPort,
+  portsFitTheMark,
   thresholdsAreInOrder,
   serversDiffer,
   sorryServerIsOneMore,
 ];
+
+function* listenFitsTheMark({ listen, mark, written }: ReadableService, at: Path): Iterable<Mistake> {
+  if (listen === undefined) return;
+  if (!written.has("mark")) {
+    if (listen.all.length === 1 && !listen.isList) return;
+    const what = listen.isList ? "is a list" : "is off";
+    yield value(
+      [...at, "listen"],
+      `listen ${what}, which only a service with a mark can have; write one address`,
+    );
+    return;
+  }
+  if (mark === undefined) return;
+  const families = new Set(listen.all.map((it) => markFamily({ listen: it })));
+  if (families.size > 1) {
+    yield value(
+      [...at, "listen"],
+      `mark ${mark} has listeners of IPv4 and of IPv6, which are two services in IPVS; write two services`,
+    );
+  }
+}
 
 function* flagsFitTheScheduler({ scheduler, flags }: ReadableService, at: Path): Iterable<Mistake> {
   for (const [i, name] of (flags ?? []).entries()) {
@@ -86,6 +111,14 @@ function* persistenceFitsTheFamily({ listen, persistence }: ReadableService, at:
   }
 }
 
+function* engineFitsTheProtocol({ protocol, persistence }: ReadableService, at: Path): Iterable<Mistake> {
+  if (persistence?.engine === undefined || protocol === undefined || protocol === "udp") return;
+  yield value(
+    [...at, "persistence", "engine"],
+    `persistence engine ${persistence.engine} reads datagrams; this service is ${protocol}, all of it would be dropped`,
+  );
+}
+
 function* methodAllowsTheService(service: ReadableService, at: Path): Iterable<Mistake> {
   const demand = demandOf(service);
   if (demand === undefined || service.mode === undefined) return;
@@ -117,13 +150,41 @@ function* methodAllowsTheServers(service: ReadableService, at: Path): Iterable<M
 }
 
 function* everyServerHasAPort(service: ReadableService, at: Path): Iterable<Mistake> {
-  if (service.listen?.port !== 0) return;
+  if (service.listen?.port !== 0 || service.mark !== undefined) return;
   for (const [path, { endpoint, hasPort }] of serversOf(service, at)) {
     if (hasPort) continue;
     const host = formatEndpoint(endpoint).replace(/:0$/, "");
     yield value(
       path,
       `${host} has no port, and the service listens on port 0, so there is none to take over`,
+    );
+  }
+}
+
+/** IPVS maps no ports behind a persistent mark; and a check has to know where to knock. */
+function* portsFitTheMark(service: ReadableService, at: Path): Iterable<Mistake> {
+  const { mark, listen, persistence, destinations, protocol } = service;
+  if (mark === undefined || listen === undefined) return;
+  for (const [i, { address, healthCheck }] of destinations.entries()) {
+    if (address === undefined) continue;
+    const path = [...at, "destinations", i, "address"];
+    const { port } = address.endpoint;
+    if (address.hasPort && persistence !== undefined && listen.all.some((it) => it.port !== port)) {
+      yield value(
+        path,
+        `port ${port} would not be used: behind a mark with persistence every connection keeps its own port; leave ` +
+          "the port away",
+      );
+    }
+    const check = healthCheck ?? service.healthCheck ?? (protocol === "tcp" ? {} : "off");
+    const hasPort = address.hasPort || listen.all.length > 0;
+    if (hasPort || check === "off" || ("port" in check && check.port !== undefined)) continue;
+    yield value(
+      path,
+      `${
+        formatEndpoint(address.endpoint).replace(/:0$/, "")
+      } has no port, so its health check needs one; write ` +
+        "healthCheck: {type: tcp, port: 80}, or healthCheck: off",
     );
   }
 }
@@ -189,7 +250,7 @@ export function withPort({ endpoint, hasPort }: ServerAddress, port: number): Se
 
 function demandOf(service: ReadableService): (ServiceDemand & { listen: Endpoint }) | undefined {
   const { listen, sendProxy, acceptProxyFrom } = service;
-  if (listen === undefined) return undefined;
+  if (listen === undefined || listen.all.length === 0) return undefined;
   return {
     listen,
     family: listen.address.family,

@@ -7,10 +7,11 @@ import * as z from "zod";
 import { LIMITS } from "../limits.ts";
 import { FORWARDING_METHOD_NAMES } from "../modes/registry.ts";
 import { SCHEDULER_NAMES } from "../schedulers/registry.ts";
-import { listenAddress, serverAddress } from "./addresses.ts";
+import { serverAddress } from "./addresses.ts";
 import { destination } from "./destination_schema.ts";
 import { choice, duration, flag, integer, oneLine, prefix } from "./fields.ts";
 import { healthCheck } from "./health_schema.ts";
+import { listenPlace } from "./listen_schema.ts";
 import { persistence } from "./persistence_schema.ts";
 import { limit } from "./rule_schema.ts";
 import { SCHEDULER_FLAGS } from "./scheduler_flags.ts";
@@ -81,11 +82,14 @@ const access = {
 
 /** A virtual service. */
 export const serviceSection = section({
-  listen: listenAddress("127.0.0.1:8080").describe(
+  listen: listenPlace.describe(
     "The virtual address. `:8080` is every address, IPv6 and IPv4; `0.0.0.0:8080` every IPv4 address; port 0 any free port.",
   ),
   name: oneLine("web", 64).optional().describe("Name in log, status and metrics.")
     .meta({ defaultText: "`listen`, with `/udp` behind it for UDP" }),
+  mark: integer(1, 2 ** 32 - 1).optional().describe(
+    "Firewall mark: one service behind several listeners (`listen: [...]`), or behind those that MARK rules name (`listen: off`).",
+  ).meta({ defaultText: "none", example: 7 }),
   protocol: choice("protocol", ["tcp", "udp"]).default("tcp").describe("Protocol."),
   scheduler: choice("scheduler", SCHEDULER_NAMES).default("wlc")
     .describe("How a destination is chosen for a new connection."),

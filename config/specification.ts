@@ -6,21 +6,25 @@
 import type { DestinationSpec, ServiceSpec } from "../director/specs.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import { PROTOCOL } from "../net/flow.ts";
+import { markFamily } from "./identity.ts";
 import type { DestinationConfig, ForwardingMethodName, ServiceConfig } from "./model.ts";
 
 /** The virtual service that a configured one is. */
 export function serviceSpecification(config: ServiceConfig): ServiceSpec {
-  const { persistence } = config;
+  const { persistence, mark, listen } = config;
   return {
-    key: {
+    key: mark !== undefined ? { mark: mark.value, family: markFamily(config) } : {
       protocol: PROTOCOL[config.protocol],
-      address: config.listen.address,
-      port: config.listen.port,
+      address: listen.address,
+      port: listen.port,
     },
     scheduler: config.scheduler,
     flags: config.schedulerFlags,
     onePacket: config.onePacket,
-    ...(persistence === undefined ? {} : { persistence }),
+    ...(persistence === undefined ? {} : {
+      persistence: { timeoutMs: persistence.timeoutMs, prefixLength: persistence.prefixLength },
+      ...(persistence.engine === undefined ? {} : { persistenceEngine: persistence.engine }),
+    }),
   };
 }
 

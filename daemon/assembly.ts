@@ -5,15 +5,14 @@
  */
 import type { Logger } from "@logtape/logtape";
 import type { Clock } from "../clock.ts";
-import { Director } from "../director/director.ts";
-import { Store } from "../director/store.ts";
+import type { Director } from "../director/director.ts";
 import type { Engine } from "../engines/engine.ts";
 import { PortableEngine } from "../engines/portable/portable.ts";
 import { type HealthChange, Monitor } from "../healthcheck/monitor.ts";
-import { findScheduler } from "../schedulers/registry.ts";
 import { EngineLog } from "./engine_log.ts";
 import type { DaemonOptions } from "./options.ts";
 import { OwnListeners } from "./own_listeners.ts";
+import { recordedDirector } from "./recorded.ts";
 import { Resolver } from "./resolver.ts";
 import { RuleKeeper } from "./rule_keeper.ts";
 
@@ -21,6 +20,8 @@ import { RuleKeeper } from "./rule_keeper.ts";
 export interface Assembly {
   readonly director: Director;
   readonly rules: RuleKeeper;
+  /** The flight recorder as a script. */
+  readonly record: () => string;
   readonly engine: Engine;
   /** Why this engine. */
   readonly engineReason: string;
@@ -68,10 +69,9 @@ export function assemble(options: DaemonOptions, questions: AssemblyQuestions): 
     const id = healthIds.get(destination);
     if (id !== undefined) report(id);
   }
-  const director = new Director({
-    store: Store.create(),
+  const { director, record } = recordedDirector({
+    clock,
     random,
-    findScheduler,
     onExpire: (entry) => {
       rules.gate.entryEnded(entry);
       engine.entryExpired(entry);
@@ -87,6 +87,7 @@ export function assemble(options: DaemonOptions, questions: AssemblyQuestions): 
   return {
     director,
     rules,
+    record,
     engine,
     engineReason: "the portable engine runs everywhere and needs no permission beyond the network",
     monitor,

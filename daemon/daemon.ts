@@ -11,6 +11,10 @@ import type { Director } from "../director/director.ts";
 import type { KernelSysctlName, SysctlState } from "../director/sysctl_text.ts";
 import type { Engine } from "../engines/engine.ts";
 import { LIMITS } from "../limits.ts";
+import { SeededRandom } from "../net/random.ts";
+import { explain, type Explanation } from "../simulator/explain.ts";
+import { flowOf, parseFlow } from "../simulator/flows.ts";
+import type { ServiceReference } from "../simulator/script.ts";
 import type { EngineLog } from "./engine_log.ts";
 import { assemble, type Assembly } from "./assembly.ts";
 import { Reloader } from "./reloader.ts";
@@ -101,6 +105,23 @@ export class Daemon implements StatusSource {
 
   zeroRules(): RulesStatus {
     return this.#assembly.rules.zero();
+  }
+
+  record(): string {
+    return this.#assembly.record();
+  }
+
+  explain(flow: string): Explanation {
+    const { director } = this;
+    const directory = { director, service: (reference: ServiceReference) => this.#services.find(reference) };
+    return explain({
+      director,
+      flow: flowOf(parseFlow(flow), directory),
+      nowMs: this.#options.clock.nowMs(),
+      // Of its own: a question must not take a draw away from traffic.
+      random: new SeededRandom(1),
+      serviceName: (handle) => this.#services.nameOf(handle),
+    });
   }
 
   reload(): Promise<ReloadOutcome> {

@@ -13,6 +13,15 @@ import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
 
 export type ListenerState = "listening" | "unbound" | "closed";
 
+/** What a listener works with. */
+export interface ListenerParts {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The state changed: bound, lost or closed. */
+  readonly changed: () => void;
+}
+
 /** Opens, keeps trying, closes. */
 export class Listener {
   readonly #engine: Engine;
@@ -26,14 +35,7 @@ export class Listener {
   #wanted = false;
   #problem = "";
 
-  constructor(options: {
-    engine: Engine;
-    clock: Clock;
-    logger: Logger;
-    binding: Binding;
-    /** The state changed: bound, lost or closed. */
-    changed: () => void;
-  }) {
+  constructor(options: ListenerParts & { readonly binding: Binding }) {
     this.#engine = options.engine;
     this.#clock = options.clock;
     this.#logger = options.logger;

@@ -17,28 +17,30 @@ export function hostAddresses(): readonly IpAddress[] {
 /** The addresses we listen on, by protocol. */
 export class OwnListeners {
   readonly #localAddresses: LocalAddresses;
-  readonly #bound = new Map<string, { protocol: string; endpoint: Endpoint }>();
+  readonly #bound = new Map<string, { protocol: string; endpoints: readonly Endpoint[] }>();
 
   constructor(localAddresses: LocalAddresses) {
     this.#localAddresses = localAddresses;
   }
 
-  add(service: string, protocol: string, endpoint: Endpoint): void {
-    this.#bound.set(service, { protocol, endpoint });
-  }
-
-  remove(service: string): void {
-    this.#bound.delete(service);
+  /** What a service listens on now; nothing takes it out. */
+  set(service: string, protocol: string, endpoints: readonly Endpoint[]): void {
+    if (endpoints.length === 0) this.#bound.delete(service);
+    else this.#bound.set(service, { protocol, endpoints });
   }
 
   /** Whether a connect to `target` would reach one of our own listeners. */
   includes(protocol: string, target: Endpoint): boolean {
     for (const own of this.#bound.values()) {
-      if (own.protocol !== protocol || own.endpoint.port !== target.port) continue;
-      if (own.endpoint.address.equals(target.address)) return true;
-      if (own.endpoint.address.isUnspecified && this.#isLocal(target.address)) return true;
+      if (own.protocol === protocol && own.endpoints.some((it) => this.#reaches(it, target))) return true;
     }
     return false;
+  }
+
+  #reaches(own: Endpoint, target: Endpoint): boolean {
+    if (own.port !== target.port) return false;
+    return own.address.equals(target.address) ||
+      (own.address.isUnspecified && this.#isLocal(target.address));
   }
 
   #isLocal(address: IpAddress): boolean {

@@ -4,8 +4,12 @@
  * @module
  */
 import type { Config } from "../config/model.ts";
+import { suggestion } from "../config/nearest.ts";
 import { serviceIdentity } from "../config/plan.ts";
+import { ValueError } from "../errors.ts";
 import type { HealthChange } from "../healthcheck/monitor.ts";
+import type { ServiceReference } from "../simulator/script.ts";
+import { formatKey } from "../simulator/script_writer.ts";
 import type { Assembly } from "./assembly.ts";
 import { VirtualService } from "./virtual_service.ts";
 
@@ -42,7 +46,7 @@ export class ServiceSet {
       known.delete(key);
       if (service !== undefined) {
         service.update(wished);
-        if (service.listener.state === "closed") opened.push(service);
+        opened.push(service);
         return service;
       }
       const fresh = new VirtualService(wished, this.#assembly);
@@ -60,6 +64,21 @@ export class ServiceSet {
 
   settleAll(): void {
     for (const service of this.#current) service.settle();
+  }
+
+  /** Handle of the service that is meant. @throws {ValueError} `SERVICE_UNKNOWN` */
+  find(reference: ServiceReference): number {
+    const found = "key" in reference
+      ? this.#assembly.director.findService(reference.key)
+      : this.#current.find((it) => it.config.name === reference.name)?.handle;
+    if (found !== undefined) return found;
+    const wished = "key" in reference ? formatKey(reference.key) : reference.name;
+    const names = this.#current.map((it) => it.config.name);
+    throw new ValueError(
+      "SERVICE_UNKNOWN",
+      `there is no service "${wished}"; there is ${names.join(", ") || "none"}${suggestion(wished, names)}`,
+      { service: wished },
+    );
   }
 
   nameOf(handle: number): string {

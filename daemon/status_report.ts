@@ -104,7 +104,8 @@ function serviceStatus(service: VirtualService, facts: ReportFacts): ServiceStat
   return {
     name: config.name,
     protocol: config.protocol,
-    listen: formatEndpoint(listener.address),
+    listen: listener.addresses.map(formatEndpoint).join(", "),
+    mark: config.mark?.value ?? null,
     state: listener.state,
     stateReason: listener.problem,
     scheduler: config.scheduler,

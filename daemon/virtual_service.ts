@@ -11,7 +11,7 @@ import { makeCheck } from "../healthcheck/make_check.ts";
 import type { HealthChange, Watch } from "../healthcheck/monitor.ts";
 import { type Endpoint, formatEndpoint, isNamed } from "../net/endpoint.ts";
 import type { Assembly } from "./assembly.ts";
-import { Listener } from "./listener.ts";
+import { ListenerGroup } from "./listener_group.ts";
 import { Member } from "./member.ts";
 import { decidePool } from "./pool.ts";
 
@@ -19,7 +19,7 @@ import { decidePool } from "./pool.ts";
 export class VirtualService {
   readonly key: string;
   readonly handle: number;
-  readonly listener: Listener;
+  readonly listener: ListenerGroup;
   readonly #around: Assembly;
   readonly #ends = new Map<Member, () => void>();
   #config: ServiceConfig;
@@ -32,13 +32,12 @@ export class VirtualService {
     this.#config = config;
     this.#around = around;
     this.handle = around.director.addService(serviceSpecification(config), around.clock.nowMs());
-    this.listener = new Listener({
-      engine: around.engine,
-      clock: around.clock,
-      logger: around.logger,
-      binding: bindingOf(config, this.handle),
-      changed: () => this.#listenerChanged(),
-    });
+    const { engine, clock, logger } = around;
+    this.listener = new ListenerGroup(
+      { engine, clock, logger, changed: () => this.#listenerChanged() },
+      bindingOf(config, this.handle),
+      listensOf(config),
+    );
     this.#configure(config);
   }
 
@@ -73,6 +72,7 @@ export class VirtualService {
       director.editService(this.handle, serviceSpecification(config), clock.nowMs());
     }
     this.listener.update(optionsOf(config));
+    this.listener.setAddresses(listensOf(config));
     this.#configure(config);
     this.#restoreOrder();
   }
@@ -193,7 +193,7 @@ export class VirtualService {
       return;
     }
     const watch: Watch = {
-      target: targetOf(member.endpoint, options || undefined),
+      target: targetOf(member.endpoint, options || undefined, this.#config.listen),
       group: this.key,
       ...(options ? { active: { check: makeCheck(options), timing: options } } : {}),
       ...(passive === undefined ? {} : { passive }),
@@ -271,15 +271,19 @@ export class VirtualService {
 
   #listenerChanged(): void {
     const { ownListeners, listenersChanged } = this.#around;
-    if (this.listener.state === "listening") {
-      ownListeners.add(this.key, this.#config.protocol, this.listener.address);
-    } else ownListeners.remove(this.key);
+    ownListeners.set(this.key, this.#config.protocol, this.listener.bound);
     listenersChanged();
   }
 }
 
-function targetOf(endpoint: Endpoint, options: HealthCheckConfig | undefined): Endpoint {
-  return options?.port === undefined ? endpoint : { address: endpoint.address, port: options.port };
+/** Behind a mark a server without a port is asked at the port of the first listener. */
+function targetOf(endpoint: Endpoint, options: HealthCheckConfig | undefined, listen: Endpoint): Endpoint {
+  return { address: endpoint.address, port: options?.port ?? (endpoint.port || listen.port) };
+}
+
+/** A service by address has one listener, one by mark as many as were written. */
+function listensOf({ listen, mark }: ServiceConfig): readonly Endpoint[] {
+  return mark?.listens ?? [listen];
 }
 
 function bindingOf(config: ServiceConfig, service: number): Binding {

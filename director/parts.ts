@@ -33,6 +33,8 @@ export interface DirectorOptions {
   readonly workerIndex?: number;
   /** Entries of this thread's connection table. */
   readonly connectionEntries?: number;
+  /** Another director's `connectionMemory` that this one carries on with; that director must not be used any more. */
+  readonly connectionMemory?: ArrayBufferLike;
   /** For `cache_bypass`; without it the switch has no effect. */
   readonly isBypassed?: IsBypassed;
   /** Entries that new connections may still have, for `amemthresh`; by default what the connection table has left. */
@@ -66,7 +68,10 @@ export function makeParts(options: DirectorOptions): DirectorParts {
   const schedulers = new BoundSchedulers(store, findScheduler);
   const list = new StoredDestinationList(store);
   const statistics = new Statistics(store, workerIndex);
-  const table = ConnectionTable.create(store, options.connectionEntries ?? LIMITS.connectionEntries, seed);
+  const { connectionMemory, connectionEntries = LIMITS.connectionEntries } = options;
+  const table = connectionMemory === undefined
+    ? ConnectionTable.create(store, connectionEntries, seed)
+    : ConnectionTable.attach(store, connectionMemory);
   const entries = new Entries({ store, table, destinations, templates, locks, onExpire });
   const base = { store, table, services, destinations, templates, entries, statistics, locks };
   return {

@@ -108,7 +108,8 @@ export class Traffic implements Omit<TrafficEntrance, "destinationAddress"> {
     const row = this.#lookup(flow, false, nowMs);
     if (row === 0) return this.#answers.refuse(flow, ACTION.drop, DROP_REASON.notNew, NO_SERVICE);
     const first = this.#destinationSlot(row) * DESTINATION_WORDS;
-    const service = flow.service === NO_SERVICE
+    // By a mark the flow may have come to another service than its listener's.
+    const service = flow.service === NO_SERVICE || flow.mark !== 0
       ? this.#destinations[first + DESTINATION.service] ?? 0
       : flow.service;
     const slot = this.#parts.services.slotOf(service);

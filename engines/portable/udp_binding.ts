@@ -132,7 +132,7 @@ export class UdpBinding implements OpenBinding {
       try {
         const [datagram, from] = await this.#listener.receive(room);
         if (!this.#isListening || !("hostname" in from)) continue;
-        const session = this.#relay.route(datagram.length, from);
+        const session = this.#relay.route(datagram, from);
         // Awaited: the next datagram overwrites this one, and a full send queue holds back the reading.
         if (session !== undefined) await this.#relay.forward(session, buffer, datagram);
       } catch (error) {

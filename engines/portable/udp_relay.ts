@@ -6,7 +6,7 @@
 import { ACTION, type Verdict } from "../../director/verdict.ts";
 import { IpAddress } from "../../net/address.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
-import { DIRECTION, Flow, NO_ENTRY, PROTOCOL } from "../../net/flow.ts";
+import { DIRECTION, Flow, NO_ENTRY, type Payload, PROTOCOL } from "../../net/flow.ts";
 import type { Binding, BindingOptions, EndReason } from "../engine.ts";
 import { refusalReason } from "../refusals.ts";
 import { errorCode } from "./bind_error.ts";
@@ -17,8 +17,10 @@ import { type UdpHost, UdpSessions } from "./udp_sessions.ts";
 /** Room before a received datagram for the longest PROXY header (IPv6), so that it is put in front without a copy. */
 export const HEADER_ROOM_BYTES = 52;
 
+const NO_DATAGRAM = new Uint8Array(0);
+
 /** The two ways of one service's datagrams. */
-export class UdpRelay implements SessionOwner {
+export class UdpRelay implements SessionOwner, Payload {
   readonly sessions: UdpSessions;
   /** Whether datagrams of new clients are dropped. */
   refusesNew = false;
@@ -26,6 +28,8 @@ export class UdpRelay implements SessionOwner {
   readonly #service: number;
   readonly #bound: Endpoint;
   readonly #listener: Deno.DatagramConn;
+  /** The one at hand, for the director's persistence engines. */
+  #datagram: Uint8Array = NO_DATAGRAM;
   /** Refilled for each datagram that has no session yet. */
   readonly #flow = new Flow();
   #options: BindingOptions;
@@ -52,7 +56,9 @@ export class UdpRelay implements SessionOwner {
   }
 
   /** The session that a datagram belongs to, made when need be; undefined when the datagram is dropped. */
-  route(bytes: number, from: Deno.NetAddr): UdpSession | undefined {
+  route(datagram: Uint8Array, from: Deno.NetAddr): UdpSession | undefined {
+    const bytes = datagram.length;
+    this.#datagram = datagram;
     const client = `${from.hostname}:${from.port}`;
     const nowMs = this.#host.clock.nowMs();
     if (this.#options.onePacket) return this.#routeOnePacket(client, bytes, from, nowMs);
@@ -92,8 +98,13 @@ export class UdpRelay implements SessionOwner {
     flow.virtual.set(this.#bound.address.words);
     flow.virtualPort = this.#bound.port;
     flow.service = this.#service;
+    flow.payload = this;
     flow.entry = NO_ENTRY;
     return flow;
+  }
+
+  payload(): Uint8Array {
+    return this.#datagram;
   }
 
   /** Makes the session that a verdict asks for; `left` is the client's session before its entry went elsewhere. */

@@ -3,6 +3,7 @@ import { getLogger } from "@logtape/logtape";
 import type { ServiceStatus } from "../../admin/source.ts";
 import { SystemClock } from "../../clock.ts";
 import { loadConfig } from "../../config/load.ts";
+import type { Config } from "../../config/model.ts";
 import { Daemon } from "../../daemon/daemon.ts";
 import type { LookUpName } from "../../daemon/resolver.ts";
 import { SystemDialer } from "../../healthcheck/dialer.ts";
@@ -35,20 +36,22 @@ export class NamedServer implements AsyncDisposable {
 export class DaemonSetting implements AsyncDisposable {
   readonly daemon: Daemon;
   readonly #dialer: SystemDialer;
+  readonly #file: { config: Config };
 
-  private constructor(daemon: Daemon, dialer: SystemDialer) {
+  private constructor(daemon: Daemon, dialer: SystemDialer, file: { config: Config }) {
     this.daemon = daemon;
     this.#dialer = dialer;
+    this.#file = file;
   }
 
   /** @param services as they stand in the file */
   static async start(services: readonly unknown[], lookUpName: LookUpName = noNames): Promise<DaemonSetting> {
-    const config = loadConfig(JSON.stringify({ services }), "test.yaml", () => undefined);
+    const file = { config: read(services) };
     const clock = new SystemClock();
     const dialer = new SystemDialer(clock);
     const daemon = await Daemon.start({
-      config,
-      load: () => Promise.resolve(config),
+      config: file.config,
+      load: () => Promise.resolve(file.config),
       clock,
       random: new SeededRandom(1),
       logger: getLogger(["lvsd", "tests"]),
@@ -57,7 +60,14 @@ export class DaemonSetting implements AsyncDisposable {
       lookUpName,
       localAddresses: () => [],
     });
-    return new DaemonSetting(daemon, dialer);
+    return new DaemonSetting(daemon, dialer, file);
+  }
+
+  /** The file has other services now. */
+  async reload(services: readonly unknown[]): Promise<void> {
+    this.#file.config = read(services);
+    const { ok, message } = await this.daemon.reload();
+    if (!ok) throw new Error(message);
   }
 
   /** What the service answers, or `refused` when the connection is reset. */
@@ -118,6 +128,10 @@ export class DaemonSetting implements AsyncDisposable {
     await this.daemon.stop();
     this.#dialer[Symbol.dispose]();
   }
+}
+
+function read(services: readonly unknown[]): Config {
+  return loadConfig(JSON.stringify({ services }), "test.yaml", () => undefined);
 }
 
 function noNames(host: string): Promise<never> {

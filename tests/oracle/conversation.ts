@@ -23,8 +23,8 @@ export type Result =
   | "timeout"
   | "ECONNRESET"
   | "EPIPE"
-  | "no-such-conn"
-  | "no service";
+  | "eof"
+  | "no-such-conn";
 
 type Step = readonly [direction: Direction, flags: number];
 
@@ -46,6 +46,8 @@ const STEPS: Readonly<Record<Exchange, readonly Step[]>> = {
   // The client asks for it over the connection itself.
   srvfin: [[input, psh | ack], [output, fin | ack], [input, ack]],
 };
+/** Data for a server that has said its last: it is acknowledged, and the client reads the end. */
+const UNANSWERED_DATA: readonly Step[] = [[input, psh | ack], [output, ack]];
 /** Data that reaches the server after the client has closed: the answer finds no socket. */
 const LATE_DATA: readonly Step[] = [[input, psh | ack], [output, psh | ack], [input, rst]];
 
@@ -57,6 +59,8 @@ export class Conversation {
   readonly #unacknowledged: Exchange[] = [];
   #life: "unborn" | "open" | "closed" | "broken" = "unborn";
   #hasUnread = false;
+  /** Who has sent FIN while the other side goes on. */
+  #finished: "nobody" | "client" | "server" = "nobody";
   /** Handle of the destination that the last segment of the client went to, or -1. */
   destination = -1;
   /** Port at the destination. */
@@ -95,13 +99,23 @@ export class Conversation {
       if (what === "close") this.#life = "closed";
       return what === "data" ? "timeout" : "ok";
     }
+    if (what === "data" && this.#finished !== "nobody") return this.#sendLate();
     // A socket closed with an unread answer is reset, not finished.
     const result = this.#run(STEPS[what === "close" && this.#hasUnread ? "reset" : what]);
+    if (result === "ok" && what === "halfclose") this.#finished = "client";
+    if (result === "ok" && what === "srvfin") this.#finished = "server";
     if (what === "close" || what === "reset") this.#life = "closed";
     if (result === "timeout" && what !== "reset") this.#unacknowledged.push(what);
     if (what !== "data") return "ok";
     if (result === "ECONNRESET") this.#life = "broken";
     return result;
+  }
+
+  /** Nothing leaves a socket whose sending side is shut. */
+  #sendLate(): Result {
+    if (this.#finished === "client") return "EPIPE";
+    const result = this.#run(UNANSWERED_DATA);
+    return result === "ok" ? "eof" : result;
   }
 
   /** TCP sends again what was not acknowledged; true when that went through. The answer stays unread. */
@@ -143,8 +157,8 @@ export class Conversation {
       case ACTION.drop:
         return "timeout";
       case ACTION.accept:
-        // The director's own host answers what belongs to no connection.
-        return this.#life === "unborn" ? "no service" : "ECONNRESET";
+        // The director's own host answers what belongs to no service or no connection: the address is its own.
+        return this.#life === "unborn" ? "ECONNREFUSED" : "ECONNRESET";
     }
   }
 }

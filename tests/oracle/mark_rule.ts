@@ -9,7 +9,7 @@ import { PROTOCOL } from "../../net/flow.ts";
 import { Prefix } from "../../net/prefix.ts";
 
 const RULE =
-  /^iptables\S* -t mangle -A PREROUTING -d (\S+) -p (tcp|udp) --dport (\d+) -j MARK --set-mark (\d+)$/;
+  /^ip6?tables\S* -t mangle -A PREROUTING -d (\S+) -p (tcp|udp) --dport (\d+) -j MARK --set-mark (\d+)$/;
 
 /** Packets to these addresses and this port get this mark. */
 export class MarkRule {

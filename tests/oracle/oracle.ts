@@ -4,11 +4,9 @@
  * @module
  */
 import { dirname, join } from "node:path";
-import { findScheduler } from "../../schedulers/registry.ts";
 import { parseCase, readCapture } from "./capture_recording.ts";
 import { replayCapture } from "./capture_replay.ts";
-import { parseCommand } from "./ipvsadm_arguments.ts";
-import { parseRecording, type SchedulerRecording } from "./recording.ts";
+import { parseRecording } from "./recording.ts";
 import { type Outcome, replayScheduler } from "./scheduler_replay.ts";
 import { replayStates } from "./state_replay.ts";
 import { replayTool } from "./tool_replay.ts";
@@ -41,21 +39,6 @@ export async function replayAll(directory: string, options: WorldOptions = {}): 
   return [...tallies.values()].sort((a, b) => a.name < b.name ? -1 : 1);
 }
 
-/** Names of all schedulers that a recording uses, the one it starts with first. */
-export function schedulersOf(recording: SchedulerRecording): string[] {
-  const { setup, scheduler } = recording.scenario;
-  const commands = [
-    ...setup.flatMap((step) => "ipvsadm" in step ? [step.ipvsadm] : []),
-    ...recording.events.flatMap((event) => event.ev === "admin" ? [event.args] : []),
-  ].map(parseCommand);
-  return [
-    ...new Set([
-      scheduler,
-      ...commands.flatMap((it) => "spec" in it && "scheduler" in it.spec ? [it.spec.scheduler] : []),
-    ]),
-  ];
-}
-
 async function replayFile(path: string, options: WorldOptions): Promise<[name: string, outcome: Outcome][]> {
   let recording;
   try {
@@ -66,7 +49,7 @@ async function replayFile(path: string, options: WorldOptions): Promise<[name: s
   }
   if (recording.kind === "scheduler") {
     const { scheduler } = recording.scenario;
-    return [[scheduler, guarded(path, () => replayRecording(recording, options))]];
+    return [[scheduler, await guarded(path, () => replayScheduler(recording, options))]];
   }
   if (recording.kind === "tool") {
     try {
@@ -75,10 +58,12 @@ async function replayFile(path: string, options: WorldOptions): Promise<[name: s
       return [[UNREADABLE, { steps: 0, difference: messageOf(path, error) }]];
     }
   }
-  return recording.sequences.map((sequence) => {
+  const outcomes: [string, Outcome][] = [];
+  for (const sequence of recording.sequences) {
     const place = `${path}:${sequence.line}`;
-    return [sequence.set, guarded(place, () => replayStates(path, sequence, options))];
-  });
+    outcomes.push([sequence.set, await guarded(place, () => replayStates(path, sequence, options))]);
+  }
+  return outcomes;
 }
 
 type RecordedCase = NonNullable<ReturnType<typeof parseCase>>;
@@ -115,9 +100,9 @@ async function replayCase(directory: string, recorded: RecordedCase): Promise<Ta
 }
 
 /** A replay that breaks is a difference, and no reason to skip the other recordings. */
-function guarded(place: string, replay: () => Outcome): Outcome {
+async function guarded(place: string, replay: () => Promise<Outcome>): Promise<Outcome> {
   try {
-    return replay();
+    return await replay();
   } catch (error) {
     return { steps: 0, difference: messageOf(place, error) };
   }
@@ -126,12 +111,6 @@ function guarded(place: string, replay: () => Outcome): Outcome {
 function messageOf(place: string, error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return message.includes(place) ? message : `${place}: ${message}`;
-}
-
-function replayRecording(recording: SchedulerRecording, options: WorldOptions): Outcome {
-  const missing = schedulersOf(recording).filter((name) => findScheduler(name) === undefined);
-  if (missing.length === 0) return replayScheduler(recording, options);
-  return { steps: 0, difference: `${recording.path}:1: not implemented: ${missing.join(", ")}` };
 }
 
 function count(tallies: Map<string, Tally>, name: string, { steps, difference }: Outcome): void {

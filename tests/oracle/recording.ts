@@ -45,7 +45,7 @@ const event = z.discriminatedUnion("ev", [
     rc: z.number().int(),
     after: counters,
   }),
-  z.object({ ev: z.literal("sysctl"), ...common, name: z.string(), value: z.number().int() }),
+  z.object({ ev: z.literal("sysctl"), ...common, name: z.string(), value: z.coerce.number().int() }),
   z.object({ ev: z.literal("wait"), ...common, s: z.number() }),
 ]);
 

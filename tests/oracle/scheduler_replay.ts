@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { ValueError } from "../../errors.ts";
 import { Conversation } from "./conversation.ts";
 import { compareCounters, tooActive } from "./counters.ts";
 import type {
@@ -13,7 +14,6 @@ import type {
   RecordedEvent,
   SchedulerRecording,
 } from "./recording.ts";
-import { parseCommand } from "./ipvsadm_arguments.ts";
 import { Stall } from "./stall.ts";
 import { World, type WorldOptions } from "./world.ts";
 
@@ -29,14 +29,17 @@ export interface Outcome {
 }
 
 /** Replays one recording. */
-export function replayScheduler(recording: SchedulerRecording, options: WorldOptions = {}): Outcome {
+export async function replayScheduler(
+  recording: SchedulerRecording,
+  options: WorldOptions = {},
+): Promise<Outcome> {
   const { path, events, end } = recording;
   const replay = new Replay(recording, new World(options));
-  const setUp = replay.setUp();
+  const setUp = await replay.setUp().catch(messageOf);
   if (setUp !== undefined) return { steps: 0, difference: `${path}:1: ${setUp}` };
   for (const [index, event] of events.entries()) {
     const untilS = events[index + 1]?.t ?? end.t;
-    const difference = replay.step(event, untilS);
+    const difference = await replay.step(event, untilS).catch(messageOf);
     if (difference === undefined) continue;
     return {
       steps: index,
@@ -50,6 +53,12 @@ export function replayScheduler(recording: SchedulerRecording, options: WorldOpt
   return { steps: events.length };
 }
 
+/** What the replay cannot do is a difference at this line: an address that is none, a command that no recording has. */
+function messageOf(error: unknown): string {
+  if (error instanceof ValueError) return error.message;
+  throw error;
+}
+
 class Replay {
   readonly #recording: SchedulerRecording;
   readonly #world: World;
@@ -61,15 +70,13 @@ class Replay {
     this.#world = world;
   }
 
-  setUp(): string | undefined {
+  async setUp(): Promise<string | undefined> {
     const { setup, kernel_order } = this.#recording.scenario;
     for (const step of setup) {
-      if ("cmd" in step) {
-        this.#world.addMarkRule(step.cmd);
-        continue;
-      }
-      const code = this.#world.apply(parseCommand(step.ipvsadm));
-      if (code !== step.rc) return `${step.ipvsadm.join(" ")}: kernel answers ${step.rc}, lvsd ${code}`;
+      const difference = "cmd" in step
+        ? this.#world.prepare(step.cmd)
+        : await this.#ipvsadm(step.ipvsadm, step.rc);
+      if (difference !== undefined) return difference;
     }
     const order = Object.fromEntries(
       Object.entries(this.#world.counters()).map((
@@ -83,9 +90,9 @@ class Replay {
     ).find((it) => it !== undefined);
   }
 
-  step(event: RecordedEvent, untilS: number): string | undefined {
+  async step(event: RecordedEvent, untilS: number): Promise<string | undefined> {
     this.#world.advanceTo(event.t);
-    return this.#compare(event.before, event.t) ?? this.#perform(event, untilS);
+    return this.#compare(event.before, event.t) ?? await this.#perform(event, untilS);
   }
 
   end(end: RecordedEnd): string | undefined {
@@ -99,18 +106,23 @@ class Replay {
     return `connections only in the kernel: ${missing.join("; ")}, only in lvsd: ${surplus.join("; ")}`;
   }
 
-  #perform(event: RecordedEvent, untilS: number): string | undefined {
+  async #ipvsadm(words: readonly string[], expected: number, untilS = 0): Promise<string | undefined> {
+    const { code, stderr } = await this.#world.ipvsadm(words, untilS);
+    if (code === expected) return undefined;
+    return `ipvsadm ${words.join(" ")}: kernel answers ${expected}, lvsd ${code}: ${
+      stderr.trim() || "no message"
+    }`;
+  }
+
+  async #perform(event: RecordedEvent, untilS: number): Promise<string | undefined> {
     switch (event.ev) {
       case "open":
       case "udp":
       case "syn":
         return this.#open(event, untilS);
-      case "admin": {
-        const code = this.#world.apply(parseCommand(event.args), untilS);
-        if (code !== event.rc) return `kernel answers ${event.rc}, lvsd ${code}`;
+      case "admin":
         // Read back some time before the next event.
-        return this.#compare(event.after, untilS);
-      }
+        return await this.#ipvsadm(event.args, event.rc, untilS) ?? this.#compare(event.after, untilS);
       case "sysctl":
         return this.#world.setSysctl(event.name, event.value);
       case "wait":

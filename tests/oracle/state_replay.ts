@@ -6,7 +6,6 @@
 import { ACTION } from "../../director/verdict.ts";
 import { DIRECTION, TCP_FLAG } from "../../net/flow.ts";
 import type { Lined, StateSequence } from "./recording.ts";
-import { parseCommand } from "./ipvsadm_arguments.ts";
 import type { Outcome } from "./scheduler_replay.ts";
 import { World, type WorldOptions } from "./world.ts";
 
@@ -26,14 +25,14 @@ const FLAGS: Readonly<Record<string, number>> = {
 };
 
 /** Replays one sequence on a director with one service and one destination. */
-export function replayStates(
+export async function replayStates(
   path: string,
   sequence: Lined<StateSequence>,
   options: WorldOptions = {},
-): Outcome {
+): Promise<Outcome> {
   const world = new World(options);
-  world.apply(parseCommand(["-A", "-t", SERVICE, "-s", "rr"]));
-  world.apply(parseCommand(["-a", "-t", SERVICE, "-r", SERVER, sequence.fwd]));
+  await world.ipvsadm(["-A", "-t", SERVICE, "-s", "rr"]);
+  await world.ipvsadm(["-a", "-t", SERVICE, "-r", SERVER, sequence.fwd]);
   const fail = (steps: number, what: string) => ({ steps, difference: `${path}:${sequence.line}: ${what}` });
   for (const [name, value] of Object.entries(sequence.sysctl)) {
     const difference = world.setSysctl(name, value);

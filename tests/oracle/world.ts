@@ -8,13 +8,15 @@ import { Director } from "../../director/director.ts";
 import type { ServiceKey } from "../../director/specs.ts";
 import { Store } from "../../director/store.ts";
 import { DirectorError } from "../../errors.ts";
+import { DirectorTable } from "../../ipvsadm/director_table.ts";
+import { NO_NAMES } from "../../ipvsadm/names.ts";
+import { runTool, type ToolAnswer } from "../../ipvsadm/tool.ts";
 import { IpAddress } from "../../net/address.ts";
-import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
+import { formatEndpoint } from "../../net/endpoint.ts";
 import { Flow, PROTOCOL } from "../../net/flow.ts";
 import { SeededRandom } from "../../net/random.ts";
 import { findScheduler } from "../../schedulers/registry.ts";
 import type { Conversation, Send } from "./conversation.ts";
-import type { Command } from "./ipvsadm_arguments.ts";
 import { MarkRule } from "./mark_rule.ts";
 import type { Counters, FlowEvent } from "./recording.ts";
 import type { Surroundings } from "./stall.ts";
@@ -29,10 +31,14 @@ export interface WorldOptions {
 
 /** Not 0, so that nothing is mistaken for "never". */
 const START_MS = 1_000_000;
-/** ipvsadm's exit code when the kernel refuses. */
-const REFUSED = 255;
-const CAPACITIES = { services: 16, destinations: 64, persistenceTemplates: 1_024, schedulerCells: 1 << 20 };
+const CAPACITIES = {
+  services: 64,
+  destinations: 1_024,
+  persistenceTemplates: 4_096,
+  schedulerCells: 1 << 21,
+};
 const CONNECTION_ENTRIES = 8_192;
+const SYSCTL = /^sysctl (?:-q )?(?:-w )?net[./]ipv4[./]vs[./](\w+)=(\d+)$/;
 /** Large enough for IPv4 and TCP headers; recordings do not compare bytes. */
 const SEGMENT_BYTES = 40;
 
@@ -40,6 +46,7 @@ const SEGMENT_BYTES = 40;
 export class World implements Surroundings {
   readonly clock = new ManualClock(START_MS);
   readonly #director: Director;
+  readonly #table: DirectorTable;
   readonly #markRules: MarkRule[] = [];
   /** Destinations by handle, and from when they are there for certain. */
   readonly #addedMs = new Map<number, number>();
@@ -48,8 +55,14 @@ export class World implements Surroundings {
     this.#director = new Director({
       store: Store.create({ ...options, capacities: CAPACITIES }),
       random: new SeededRandom(1),
-      findScheduler,
+      // The recorded kernel was built without twos.
+      findScheduler: (name) => name === "twos" ? undefined : findScheduler(name),
       connectionEntries: CONNECTION_ENTRIES,
+    });
+    this.#table = new DirectorTable({
+      director: this.#director,
+      nowMs: () => this.clock.nowMs(),
+      interfaces: () => [],
     });
   }
 
@@ -68,27 +81,35 @@ export class World implements Surroundings {
     this.clock.after(delayMs, run);
   }
 
-  /** Makes one change, which the kernel has made by `untilS`; the exit code that ipvsadm would have. */
-  apply(command: Command, untilS = 0): number {
-    try {
-      this.#change(command, this.timeOf(untilS));
-      return 0;
-    } catch (error) {
-      if (error instanceof DirectorError) return REFUSED;
-      throw error;
+  /** Runs ipvsadm with these words, which the kernel has done by `untilS`. */
+  async ipvsadm(words: readonly string[], untilS = 0): Promise<ToolAnswer> {
+    const before = new Set(this.#listed());
+    const answer = await runTool({ words, stdin: "" }, this.#table, NO_NAMES);
+    for (const handle of this.#listed()) {
+      if (!before.has(handle)) this.#addedMs.set(handle, this.timeOf(untilS));
     }
+    return answer;
   }
 
-  addMarkRule(command: string): void {
+  /** Runs another command of a set-up: a firewall rule that marks, or a switch. */
+  prepare(command: string): string | undefined {
+    const [, name, value] = SYSCTL.exec(command) ?? [];
+    if (name !== undefined) return this.setSysctl(name, Number(value));
     this.#markRules.push(new MarkRule(command));
+    return undefined;
   }
 
   /** Sets a switch; a text when there is none of that name. */
   setSysctl(name: string, value: number): string | undefined {
     const switches: Record<string, number> = this.#director.sysctl;
     if (!(name in switches)) return `there is no switch ${name}`;
-    switches[name] = value;
-    return undefined;
+    try {
+      switches[name] = value;
+      return undefined;
+    } catch (error) {
+      if (error instanceof DirectorError) return error.message;
+      throw error;
+    }
   }
 
   flow({ ev, cip, cport, vip, vport }: FlowText): Flow {
@@ -161,49 +182,14 @@ export class World implements Surroundings {
   }
 
   reachableFromMs({ destination }: Conversation): number | undefined {
-    const isListed = this.#director.services().some(({ handle }) =>
-      this.#director.destinationViews(handle).some((view) => view.handle === destination)
+    return this.#listed().includes(destination) ? this.#addedMs.get(destination) ?? START_MS : undefined;
+  }
+
+  /** Handles of the destinations of all services. */
+  #listed(): number[] {
+    return this.#director.services().flatMap(({ handle }) =>
+      this.#director.destinationViews(handle).map((view) => view.handle)
     );
-    return isListed ? this.#addedMs.get(destination) ?? START_MS : undefined;
-  }
-
-  #change(command: Command, untilMs: number): void {
-    const nowMs = this.clock.nowMs();
-    const director = this.#director;
-    switch (command.kind) {
-      case "addService":
-        director.addService(command.spec, nowMs);
-        return;
-      case "editService":
-        return director.editService(this.#service(command.spec.key), command.spec, nowMs);
-      case "deleteService":
-        return director.deleteService(this.#service(command.key), nowMs);
-      case "addDestination":
-        this.#addedMs.set(director.addDestination(this.#service(command.key), command.spec, nowMs), untilMs);
-        return;
-      case "editDestination":
-        return director.editDestination(this.#destination(command.key, command.spec), command.spec, nowMs);
-      case "deleteDestination":
-        return director.deleteDestination(this.#destination(command.key, command.endpoint), nowMs);
-      case "setTimeouts": {
-        const { tcpMs, tcpFinMs, udpMs } = command;
-        return director.setTimeouts({ tcpMs, tcpFinMs, udpMs });
-      }
-    }
-  }
-
-  #service(key: ServiceKey): number {
-    const handle = this.#director.findService(key);
-    if (handle === undefined) throw new DirectorError("ESRCH", `there is no service ${serviceText(key)}`);
-    return handle;
-  }
-
-  #destination(key: ServiceKey, endpoint: Endpoint): number {
-    const handle = this.#director.findDestination(this.#service(key), endpoint);
-    if (handle === undefined) {
-      throw new DirectorError("ENOENT", `${serviceText(key)} has no destination ${formatEndpoint(endpoint)}`);
-    }
-    return handle;
   }
 }
 

@@ -156,6 +156,12 @@ export const strayCases: Cases = {
     flow.service = service;
     flow.mark = 5;
     assert.equal(target(director, from(director, flow, SYN, 0)), "10.2.0.9:80");
+    const second = director.addDestination(group, destination("10.2.0.10:80"), 0);
+    assert.equal(
+      director.reschedule(flow, [flow.entry], 0).destination,
+      second,
+      "asked again, it is the mark's",
+    );
     const unknown = tcp("192.0.2.1:2");
     unknown.service = service;
     unknown.mark = 6;

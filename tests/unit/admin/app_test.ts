@@ -83,12 +83,20 @@ Deno.test("admin: GET / and docs/admin.md list every route that answers", async 
   const text = await (await ask("/")).text();
   const page = Deno.readTextFileSync(fileURLToPath(new URL("../../../docs/admin.md", import.meta.url)));
   const routes = [...text.matchAll(/^(GET|POST) +([/\w]+)/gm)];
-  assert.equal(routes.length, 9);
+  assert.equal(routes.length, 11);
   for (const [, method = "", path = ""] of routes) {
     const body = path === "/sysctl" && method === "POST" ? '{"name": "drop_entry", "value": "1"}' : null;
-    assert.ok((await ask(path, { method, body })).ok, `${method} ${path}`);
-    assert.ok(page.includes(`| \`${method} ${path}\``), `docs/admin.md has no row for ${method} ${path}`);
+    const query = path === "/explain" ? `?${new URLSearchParams({ flow: "192.0.2.1:1 -> web" })}` : "";
+    assert.ok((await ask(path + query, { method, body })).ok, `${method} ${path}`);
+    assert.match(page, new RegExp(`\\| \`${method} ${path}[?\`]`), "docs/admin.md has no row for it");
   }
+});
+
+Deno.test("admin: a question about what is no flow is answered with 422 and the reason", async () => {
+  const { ask } = bench();
+  const answer = await ask("/explain?flow=nonsense");
+  assert.equal(answer.status, 422);
+  assert.equal((await answer.json()).error.code, "FLOW_INVALID");
 });
 
 Deno.test("admin: HEAD answers as GET without a body", async () => {

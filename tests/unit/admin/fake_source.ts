@@ -1,6 +1,8 @@
 /**
  * A director that says what a test wants it to say.
  */
+import { ValueError } from "../../../errors.ts";
+import type { Explanation } from "../../../simulator/explain.ts";
 import type {
   ChainStatus,
   Counters,
@@ -54,6 +56,7 @@ export function serviceStatus(over: Partial<ServiceStatus> = {}): ServiceStatus 
     name: "web",
     protocol: "tcp",
     listen: "127.0.0.1:8080",
+    mark: null,
     state: "listening",
     stateReason: "",
     scheduler: "wlc",
@@ -162,6 +165,23 @@ export class FakeSource implements StatusSource {
   zeroRules(): RulesStatus {
     this.zeroed++;
     return this.current.rules;
+  }
+
+  record(): string {
+    return "clock recorded\n";
+  }
+
+  explain(flow: string): Explanation {
+    if (!flow.includes("->")) throw new ValueError("FLOW_INVALID", `"${flow}" is no flow`);
+    const nothing = {
+      service: null,
+      scheduler: null,
+      rules: [],
+      entry: null,
+      template: null,
+      destinations: [],
+    };
+    return { flow, ...nothing, answer: null, refusal: "no-service", why: "nobody takes it" };
   }
 
   async reload(): Promise<ReloadOutcome> {

@@ -8,7 +8,7 @@ const listeners = () => new OwnListeners(() => [IpAddress.parse("10.0.0.5"), IpA
 
 Deno.test("own listeners: the very address is a loop, its neighbours are not", () => {
   const own = listeners();
-  own.add("web", "tcp", at("127.0.0.1", 8080));
+  own.set("web", "tcp", [at("127.0.0.1", 8080)]);
   assert.ok(own.includes("tcp", at("127.0.0.1", 8080)));
   assert.ok(!own.includes("tcp", at("127.0.0.1", 8081)));
   assert.ok(!own.includes("tcp", at("127.0.0.2", 8080)));
@@ -17,7 +17,7 @@ Deno.test("own listeners: the very address is a loop, its neighbours are not", (
 
 Deno.test("own listeners: a listener on every address loops with each address of this host", () => {
   const own = listeners();
-  own.add("web", "tcp", at("::", 8080));
+  own.set("web", "tcp", [at("::", 8080)]);
   for (const address of ["127.0.0.1", "127.9.9.9", "::1", "10.0.0.5", "fd00::5", "0.0.0.0"]) {
     assert.ok(own.includes("tcp", at(address, 8080)), address);
   }
@@ -26,7 +26,7 @@ Deno.test("own listeners: a listener on every address loops with each address of
 
 Deno.test("own listeners: a closed one is forgotten", () => {
   const own = listeners();
-  own.add("web", "tcp", at("127.0.0.1", 8080));
-  own.remove("web");
+  own.set("web", "tcp", [at("127.0.0.1", 8080)]);
+  own.set("web", "tcp", []);
   assert.ok(!own.includes("tcp", at("127.0.0.1", 8080)));
 });

@@ -1,0 +1,110 @@
+/**
+ * `lvsd explain`: where a flow would go, and why.
+ *
+ * @module
+ */
+import { currentSurroundings } from "../admin/socket_path.ts";
+import { SystemClock } from "../clock.ts";
+import { EXIT } from "../errors.ts";
+import { SeededRandom } from "../net/random.ts";
+import { findScheduler } from "../schedulers/registry.ts";
+import { explain as explainFlow, type Explanation } from "../simulator/explain.ts";
+import { flowOf, parseFlow } from "../simulator/flows.ts";
+import { World } from "../simulator/world.ts";
+import type { Command } from "./command.ts";
+import { DAEMON_OPTIONS, DAEMON_OPTIONS_USAGE, daemonClient } from "./daemon_client.ts";
+import { readConfigOption } from "./simulator_files.ts";
+import { alignColumns, printable } from "./table.ts";
+
+export const explain: Command = {
+  name: "explain",
+  summary: "where a flow would go now, and why; nothing is changed by asking",
+  usage: `lvsd explain - where a flow would go, and why
+
+Usage: lvsd explain FLOW [-c CONFIG] [--json] [--socket PATH | --url URL]
+
+FLOW is [tcp|udp] CLIENT:PORT [->] SERVICE [mark=N]; the service is its name or an address and port. The
+arrow needs quotes in a shell, or leave it out. The running daemon answers for the state it is in; with -c
+the config answers for a fresh start.
+
+  -c, --config FILE  ask this config and no daemon
+      --json         the explanation as JSON
+${DAEMON_OPTIONS_USAGE}  -h, --help     this text
+
+Exit codes: 0 it goes somewhere, 1 it is refused or the flow has a mistake, 2 usage, 3 no daemon.
+
+Example:
+  lvsd explain tcp 10.0.0.7:40000 :8080
+`,
+  options: { config: { type: "string", short: "c" }, json: { type: "boolean" }, ...DAEMON_OPTIONS },
+  positionals: { least: 1, most: 5 },
+
+  async run(args, context) {
+    const text = flowText(args.positionals);
+    const config = await readConfigOption(args, context);
+    let explanation: Explanation;
+    if (config === undefined) {
+      parseFlow(text);
+      const client = daemonClient(args, context, new SystemClock(), currentSurroundings());
+      explanation = await client.explain(text);
+    } else {
+      const world = new World({ findScheduler, seed: 1 });
+      world.configure(config);
+      explanation = explainFlow({
+        director: world.director,
+        flow: flowOf(parseFlow(text), world),
+        nowMs: world.nowMs,
+        random: new SeededRandom(1),
+        serviceName: (handle) => world.serviceName(handle),
+      });
+    }
+    context.stdout(
+      args.values.json === true
+        ? `${JSON.stringify(explanation, null, 2)}\n`
+        : formatExplanation(explanation),
+    );
+    return explanation.answer === null ? EXIT.failed : EXIT.ok;
+  },
+};
+
+/** A shell takes an unquoted `->` for a redirection, so the flow may be written without it. */
+function flowText(positionals: readonly string[]): string {
+  const words = positionals.join(" ").trim().split(/\s+/);
+  if (words.includes("->")) return words.join(" ");
+  const client = /^[a-z]+$/.test(words[0] ?? "") ? 1 : 0;
+  return [...words.slice(0, client + 1), "->", ...words.slice(client + 1)].join(" ");
+}
+
+/** The page for people. */
+export function formatExplanation(explanation: Explanation): string {
+  const { flow, service, scheduler, rules, entry, template, destinations, answer, refusal, why } =
+    explanation;
+  const known = (it: Explanation["entry"]) =>
+    it === null ? "none" : `${it.destination} ${it.state}, ${it.expiresSeconds} s left`;
+  const facts = [
+    ["service", service === null ? "none" : `${service}, scheduler ${scheduler}`],
+    ...rules.map((rule, i) => [i === 0 ? "rules" : "", rule]),
+    ["entry", known(entry)],
+    ["template", known(template)],
+  ].map((texts) => texts.map((text) => ({ text })));
+  const head = ["", "destination", "weight", "active", "inactive", "value", ""];
+  const right = (i: number) => i > 1 && i < 5;
+  const rows = destinations.map((it) => [
+    it.chosen ? "*" : "",
+    it.address,
+    `${it.weight}`,
+    `${it.activeConns}`,
+    `${it.inactiveConns}`,
+    it.value,
+    it.excluded,
+  ]);
+  const table = [head, ...rows].map((row) => row.map((text, i) => ({ text, alignRight: right(i) })));
+  const lines = [
+    flow,
+    ...alignColumns(facts).map((line) => `  ${line}`),
+    ...(rows.length === 0 ? [] : alignColumns(table).map((line) => `  ${line}`.trimEnd())),
+    `  why: ${why}`,
+    answer === null ? `refused: ${refusal}` : `-> ${answer}`,
+  ];
+  return lines.map((line) => `${printable(line)}\n`).join("");
+}

@@ -1,0 +1,47 @@
+/**
+ * The daemon's director with its flight recorder.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import type { Director } from "../director/director.ts";
+import type { OnExpire } from "../director/entries.ts";
+import { Store } from "../director/store.ts";
+import { SWITCHES } from "../director/switches.ts";
+import { type Random, SeededRandom } from "../net/random.ts";
+import { findScheduler } from "../schedulers/registry.ts";
+import { FlightRecorder } from "../simulator/flight_recorder.ts";
+import { FlightRing } from "../simulator/flight_ring.ts";
+import { RecordedDirector } from "../simulator/recorded_director.ts";
+
+/** Makes both; `record` writes what is remembered as a script. */
+export function recordedDirector(
+  { clock, random, onExpire }: { clock: Clock; random: Random; onExpire: OnExpire },
+): { director: Director; record: () => string } {
+  // A number source of its own, and not the health monitor's too: a record with this seed repeats every draw.
+  const seed = random.below(2 ** 32);
+  const ring = FlightRing.create();
+  const recorder = new FlightRecorder([ring], clock.nowMs());
+  const store = Store.create();
+  const director = new RecordedDirector({
+    ring,
+    recorder,
+    store,
+    random: new SeededRandom(seed),
+    findScheduler,
+    onExpire,
+  });
+  const record = () =>
+    recorder.record({
+      seed,
+      timeouts: director.timeouts,
+      sysctl: changedSwitches(director),
+      wallTime: new Date(clock.wallMs()).toISOString(),
+    });
+  return { director, record };
+}
+
+function changedSwitches({ sysctl }: Director): Record<string, number> {
+  const defaults = new Map(Object.entries(SWITCHES).map(([name, it]) => [name, it.default]));
+  return Object.fromEntries(Object.entries(sysctl).filter(([name, value]) => value !== defaults.get(name)));
+}

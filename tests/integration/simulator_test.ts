@@ -1,0 +1,67 @@
+/** A daemon is asked why, for its record, and what another scheduler would have done. */
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { LvsdProcess } from "../peers/lvsd_process.ts";
+import { NamedServer } from "./daemon_setting.ts";
+
+const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
+
+async function lvsd(url: string, ...words: string[]): Promise<{ code: number; out: string }> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", MAIN, ...words, "--url", url],
+    env: { NO_COLOR: "1" },
+  }).output();
+  return { code, out: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
+}
+
+Deno.test("explain, record, simulate and whatif with a running daemon", async () => {
+  await using stack = new AsyncDisposableStack();
+  const a = stack.use(new NamedServer("a"));
+  const b = stack.use(new NamedServer("b"));
+  const daemon = stack.use(
+    await LvsdProcess.start({
+      services: [{
+        name: "web",
+        listen: "127.0.0.1:0",
+        scheduler: "wlc",
+        destinations: [a.address, { address: b.address, weight: 2 }],
+      }],
+    }),
+  );
+  const port = await daemon.portOf("web");
+  const explained = await lvsd(daemon.adminUrl, "explain", "192.0.2.7:40000", "web");
+  assert.equal(explained.code, 0, explained.out);
+  assert.match(explained.out, new RegExp(`^\\s+\\* +${b.address} +2 +0 +0 +0/2 = 0$`, "m"));
+  assert.match(explained.out, new RegExp(`-> ${b.address}\n$`));
+  assert.equal((await daemon.service("web")).counters.connections, 0, "asking changes nothing");
+
+  const counts: Record<string, number> = { a: 0, b: 0 };
+  for (let i = 0; i < 30; i++) {
+    const answer = await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: "close" } });
+    const name = await answer.text();
+    counts[name] = (counts[name] ?? 0) + 1;
+  }
+  const script = `${await Deno.makeTempDir()}/today.lvs`;
+  const recorded = await lvsd(daemon.adminUrl, "record", "-o", script);
+  assert.deepEqual(recorded, { code: 0, out: "" });
+  const text = await Deno.readTextFile(script);
+  assert.match(text, /^# from the start/m);
+  assert.match(text, /^@[\d.]+ms service tcp:127\.0\.0\.1:0 wlc$/m);
+
+  const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", MAIN, "simulate", script],
+  }).output();
+  const played = new TextDecoder().decode(stdout);
+  assert.equal(code, 0, played);
+  assert.match(played, new RegExp(`${a.address} +1 +${counts.a} `));
+  assert.match(played, new RegExp(`${b.address} +2 +${counts.b} `));
+  assert.match(played, /, 0 not as expected$/m);
+
+  const compared = await lvsd(daemon.adminUrl, "whatif", "-s", "rr");
+  assert.equal(compared.code, 0, compared.out);
+  assert.match(compared.out, /^tcp:127\.0\.0\.1:0: 30 new connections, \d+ would go elsewhere/);
+  assert.match(compared.out, new RegExp(`${a.address} +${counts.a} +[\\d.]+% +15 +50\\.0%`));
+  const wrong = await lvsd(daemon.adminUrl, "explain", "192.0.2.7:40000", "wep");
+  assert.equal(wrong.code, 3);
+  assert.match(wrong.out, /there is no service "wep"; there is web; did you mean "web"/);
+});
