@@ -174,6 +174,11 @@ export class World implements Surroundings {
     };
   }
 
+  /** Address of a destination, by its handle. */
+  hostOf(destination: number): string {
+    return this.#director.destinationAddress(destination).host;
+  }
+
   /** The conversation's destination as `SERVICE DESTINATION` in {@linkcode counters}; "" when it is in no list. */
   rowOf(conversation: Conversation): string {
     if (this.reachableFromMs(conversation) === undefined) return "";
