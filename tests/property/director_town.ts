@@ -43,6 +43,8 @@ interface Step {
     | "add"
     | "edit"
     | "sysctl"
+    | "defence"
+    | "icmp"
     | "wait";
   readonly who: number;
   readonly n: number;
@@ -63,6 +65,8 @@ const step: fc.Arbitrary<Step> = fc.record({
     "add",
     "edit",
     "sysctl",
+    "defence",
+    "icmp",
     "wait",
   ),
   who: fc.nat({ max: 1_000 }),
@@ -81,7 +85,12 @@ const SWITCHES = [
   "expire_quiescent_template",
   "sloppy_tcp",
   "conn_reuse_mode",
+  "schedule_icmp",
+  "nat_icmp_send",
+  "cache_bypass",
 ] as const;
+/** Four levels: off, automatic, automatic and active, always. */
+const DEFENCES = ["drop_entry", "drop_packet", "secure_tcp"] as const;
 const WAITS_MS = [1, 40, 2_000, 11_000, 61_000, 125_000, 301_000, 1_000_000];
 
 export interface TownOptions {
@@ -110,6 +119,7 @@ export class Town {
       store: Store.create({ shared, capacities: CAPACITIES }),
       findScheduler: (name) => name === scheduler.name ? scheduler : undefined,
       connectionEntries: 8,
+      isBypassed: () => marked,
     });
     const persistence = options.persistent ? { persistence: { timeoutMs: 20_000, prefixLength: 30 } } : {};
     const more = { ...persistence, scheduler: scheduler.name };
@@ -143,6 +153,8 @@ export class Town {
     else if (kind === "server") this.#note(back(this.director, flow, flags, this.nowMs));
     else if (kind === "forget") this.director.forget(flow, this.nowMs);
     else if (kind === "retry") this.#retry(flow);
+    else if (kind === "icmp") this.#note(this.director.related(flow, n % 2 === 0 ? 0 : 1, 576, this.nowMs));
+    else if (kind === "defence") this.director.sysctl[DEFENCES[who % 3] ?? "secure_tcp"] = n % 4;
     else if (kind === "wait") this.wait(WAITS_MS[n % WAITS_MS.length] ?? 1);
     else if (kind === "sysctl") this.director.sysctl[SWITCHES[who % SWITCHES.length] ?? "sloppy_tcp"] = n % 2;
     else this.#administer(kind, who, n);
