@@ -205,6 +205,26 @@ Deno.test("a capture with another command, or another exit code, is found out", 
   assert.match((await altered("172.16.0.11:80", "172.16.0.12:80")).difference ?? "", /destination MAC/);
 });
 
+const LISTINGS: readonly [what: string, capture: string, from: RegExp, to: string, found: RegExp][] = [
+  ["another state", "dr_basic", /FIN_WAIT {3}/, "TIME_WAIT  ", /there is no TCP TIME_WAIT/],
+  ["another time left", "dr_basic", /01:59/, "01:50", /119 s left, recorded 110 s/],
+  ["a connection less", "tun_basic", /\nTCP .*FIN_WAIT.*\n/, "\n", /was not recorded/],
+  ["another count of connections", "nat_basic", /(Masq {4}1 {6}0 {10})1/, "$12", /-Ln: line 5/],
+  ["another count of bytes", "dr_basic", / 297 /, " 298 ", /--stats: line 4/],
+];
+
+for (const [what, capture, from, to, found] of LISTINGS) {
+  Deno.test(`a capture whose listing says: ${what}, is found out`, async () => {
+    const truth = await read(capture);
+    const at = truth.steps.findIndex(({ out = "" }) => from.test(out));
+    assert.ok(at >= 0, "the capture has such a listing");
+    const steps = truth.steps.map((it, i) => i === at ? { ...it, out: it.out?.replace(from, to) ?? "" } : it);
+    const { equal, total, difference } = await replayCapture({ ...truth, steps });
+    assert.match(difference ?? "no difference", found);
+    assert.equal(total, equal + 1);
+  });
+}
+
 Deno.test("a case file of another kind is none", () => {
   for (const text of ["", "hello", "[]", "{}", '{"case":"a"}', '{"case":"a","steps":[{"t":"now"}]}', "{"]) {
     assert.equal(parseCase(text), undefined);

@@ -61,5 +61,6 @@ export async function replayCapture(recording: CaptureRecording): Promise<Captur
   world.advanceTo((happenings.at(-1)?.seconds ?? 0) + 0.5);
   const outcome = { ...alignSent(recording.name, world.sent, recorded), received };
   if (problem === undefined) return outcome;
-  return { ...outcome, total: outcome.total + 1, difference: `${recording.name}: ${problem}` };
+  const difference = [outcome.difference, `${recording.name}: ${problem}`].filter(Boolean).join("; ");
+  return { ...outcome, total: outcome.total + 1, difference };
 }

@@ -21,6 +21,7 @@ import { SeededRandom } from "../../net/random.ts";
 import { IP_PROTOCOL } from "../../packet/transport.ts";
 import { findScheduler } from "../../schedulers/registry.ts";
 import type { SentFrame } from "./capture_align.ts";
+import { compareListing } from "./listing_compare.ts";
 import { labAddresses, labLinks, labNeighbours, MARKED_PORT } from "./capture_lab.ts";
 import type { CaptureStep } from "./capture_recording.ts";
 
@@ -102,11 +103,11 @@ export class CaptureWorld {
     this.#packets.sendFromHost(buffer, HEADROOM_BYTES, buffer.length, this.#nowMs);
   }
 
-  /** Takes over what a step did to the director; what went wrong with it, if anything did. */
-  async take({ step, rc = 0 }: CaptureStep): Promise<string | undefined> {
+  /** Does to the director what a step did; how its exit code or its output differs, if at all. */
+  async take({ step, rc = 0, out = "" }: CaptureStep): Promise<string | undefined> {
     const words = step.split(/\s+/).filter((it) => it !== "");
     const [program, ...rest] = words;
-    if (program === "ipvsadm") return await this.#tool(rest, rc);
+    if (program === "ipvsadm") return await this.#tool(rest, rc, out);
     if (program === "sysctl") return this.#sysctl(rest.join(""));
     const [, name, mtu] = /^director (\w+) mtu (\d+)$/.exec(step) ?? [];
     const link = this.#links.find((it) => it.name === name);
@@ -114,12 +115,14 @@ export class CaptureWorld {
     return undefined;
   }
 
-  async #tool(words: readonly string[], rc: number): Promise<string | undefined> {
+  async #tool(words: readonly string[], rc: number, out: string): Promise<string | undefined> {
     const answer = await runTool({ words, stdin: "" }, this.#table, NO_NAMES);
     const mark = words.includes("-A") ? Number(words[words.indexOf("-f") + 1]) : NaN;
     if (words.includes("-f") && mark > 0) this.#mark(mark);
-    if (answer.code === rc) return undefined;
-    return `ipvsadm ${words.join(" ")}: exit code ${answer.code}, recorded ${rc}: ${answer.stderr}`;
+    const command = `ipvsadm ${words.join(" ")}`;
+    if (answer.code !== rc) return `${command}: exit code ${answer.code}, recorded ${rc}: ${answer.stderr}`;
+    const difference = compareListing(answer.stdout, out);
+    return difference === undefined ? undefined : `${command}: ${difference}`;
   }
 
   /** See {@linkcode MARKED_PORT}. */

@@ -1,0 +1,227 @@
+/**
+ * ICMP errors about connections, both ways, and what is for no connection at all.
+ */
+import assert from "node:assert/strict";
+import { get16 } from "../../../../packet/bytes.ts";
+import { checksumOf } from "../../../../packet/checksum.ts";
+import { IpPacket } from "../../../../packet/ip_packet.ts";
+import { TCP_FLAG } from "../../../../net/flow.ts";
+import { ipPacket, type PacketText } from "../../packet/frames.ts";
+import { only, type Sent, sidesOf, Wire } from "./wire.ts";
+
+const CLIENT = "10.1.0.10";
+const VIP = "10.1.0.100";
+const SERVER = "172.16.0.11";
+const request: PacketText = { source: CLIENT, destination: VIP, protocol: 17, destinationPort: 53 };
+const served = { at: SERVER, port: 5_353 } as const;
+
+/** An ICMP error about a packet. */
+function errorAbout(packet: Uint8Array, source: string, destination: string, rest = 0, type = 3, code = 3) {
+  const head = [type, code, 0, 0, 0, 0, rest >>> 8, rest & 255];
+  return ipPacket({
+    source,
+    destination,
+    protocol: 1,
+    payload: Uint8Array.of(...head, ...packet.subarray(0, 28)),
+  });
+}
+
+function quotedOf({ packet }: Sent): IpPacket {
+  const quoted = new IpPacket();
+  assert.ok(quoted.readQuoted(packet.bytes, packet.transport + 8, packet.end));
+  return quoted;
+}
+
+/** Source > destination of a view, with ports. */
+function sidesOfView(view: IpPacket): string {
+  const words = (at: number) => [...view.bytes.subarray(at, at + 4)].join(".");
+  return `${words(view.addressesAt)}:${view.sourcePort} > ${
+    words(view.addressesAt + 4)
+  }:${view.destinationPort}`;
+}
+
+function assertIntact({ packet }: Sent): void {
+  assert.equal(checksumOf(packet.bytes, packet.at, packet.transport), 0);
+  assert.equal(checksumOf(packet.bytes, packet.transport, packet.end), 0);
+}
+
+Deno.test("a real server's ICMP error reaches the client as the virtual service's, about the client's own packet", () => {
+  const wire = new Wire();
+  wire.serve(VIP, "udp", [served], 53);
+  const forwarded = only(wire.fromClient(request));
+  assert.equal(sidesOf(forwarded), `${CLIENT}.40000 > ${SERVER}.5353`);
+  const inner = forwarded.packet.bytes.slice(forwarded.packet.at, forwarded.packet.end);
+  const told = only(wire.fromServer(errorAbout(inner, SERVER, CLIENT)));
+  assert.equal(told.link, "outside");
+  assert.equal(sidesOf(told), `${VIP} > ${CLIENT}`);
+  assert.equal(told.packet.ttl, 63);
+  assert.equal(sidesOfView(quotedOf(told)), `${CLIENT}:40000 > ${VIP}:53`);
+  assertIntact(told);
+});
+
+Deno.test("a client's ICMP error reaches the real server, about the real server's own packet", () => {
+  const wire = new Wire();
+  wire.serve(VIP, "udp", [served], 53);
+  wire.fromClient(request);
+  const reply = only(
+    wire.fromServer({ source: SERVER, destination: CLIENT, sourcePort: 5_353, destinationPort: 40_000 }),
+  );
+  assert.equal(sidesOf(reply), `${VIP}.53 > ${CLIENT}.40000`);
+  const inner = reply.packet.bytes.slice(reply.packet.at, reply.packet.end);
+  const told = only(wire.fromClient(errorAbout(inner, CLIENT, VIP, 1_400, 3, 4)));
+  assert.equal(told.link, "inside");
+  assert.equal(sidesOf(told), `${CLIENT} > ${SERVER}`);
+  assert.equal(get16(told.packet.bytes, told.packet.transport + 6), 1_400);
+  assert.equal(sidesOfView(quotedOf(told)), `${SERVER}:5353 > ${CLIENT}:40000`);
+  assertIntact(told);
+});
+
+Deno.test("an ICMP error with a wrong checksum is not made right", () => {
+  const wire = new Wire();
+  wire.serve(VIP, "udp", [served], 53);
+  const forwarded = only(wire.fromClient(request));
+  const error = errorAbout(
+    forwarded.packet.bytes.slice(forwarded.packet.at, forwarded.packet.end),
+    SERVER,
+    CLIENT,
+  );
+  error[22] = (error[22] ?? 0) ^ 1;
+  assert.deepEqual(wire.fromServer(error), []);
+  assert.equal(wire.packets.drops.toJSON().damaged, 1);
+});
+
+Deno.test("a client's ICMP error about a DR connection goes to the real server as it is, a hop less", () => {
+  const wire = new Wire();
+  wire.serve(VIP, "udp", [{ at: SERVER, method: "dr" }], 53);
+  wire.fromClient(request);
+  const reply = ipPacket({ source: VIP, destination: CLIENT, sourcePort: 53, destinationPort: 40_000 });
+  const error = errorAbout(reply, CLIENT, VIP, 1_400, 3, 4);
+  const told = only(wire.fromClient(error));
+  assert.equal(told.link, "inside");
+  assert.equal(told.packet.ttl, 63);
+  assert.deepEqual(told.packet.bytes.slice(told.packet.transport), error.slice(20));
+});
+
+Deno.test("an ICMP error about nothing known is the host's, until schedule_icmp gives it a connection", () => {
+  const reply = ipPacket({ source: VIP, destination: CLIENT, sourcePort: 53, destinationPort: 40_000 });
+  const wire = new Wire();
+  wire.serve(VIP, "udp", [served], 53);
+  assert.deepEqual(wire.fromClient(errorAbout(reply, CLIENT, VIP)), []);
+  assert.equal(wire.director.connectionCount, 0);
+  wire.director.sysctl.schedule_icmp = 1;
+  const told = only(wire.fromClient(errorAbout(reply, CLIENT, VIP)));
+  assert.equal(sidesOf(told), `${CLIENT} > ${SERVER}`);
+  assert.equal(sidesOfView(quotedOf(told)), `${SERVER}:5353 > ${CLIENT}:40000`);
+  const [entry] = wire.director.connections();
+  assert.equal(entry?.expiresMs, 3_000);
+});
+
+Deno.test("an echo request for the virtual address is answered, one for a real server goes on", () => {
+  const wire = new Wire();
+  const echo = Uint8Array.of(8, 0, 0, 0, 0, 1, 0, 2, 9, 9);
+  const answer = only(
+    wire.fromClient({ source: CLIENT, destination: VIP, protocol: 1, payload: echo, tos: 0x10 }),
+  );
+  assert.equal(sidesOf(answer), `${VIP} > ${CLIENT}`);
+  assert.deepEqual([...answer.packet.bytes.subarray(answer.packet.transport + 4, answer.packet.end)], [
+    0,
+    1,
+    0,
+    2,
+    9,
+    9,
+  ]);
+  assert.equal(answer.packet.bytes[answer.packet.transport], 0);
+  assert.deepEqual([answer.packet.ttl, answer.packet.tos], [64, 0x10]);
+  assertIntact(answer);
+  const passed = only(wire.fromClient({ source: CLIENT, destination: SERVER, protocol: 1, payload: echo }));
+  assert.deepEqual([passed.link, passed.packet.ttl], ["inside", 63]);
+});
+
+Deno.test("a real server's stray packet goes on as it is; with nat_icmp_send it is told, but for a reset", () => {
+  const stray = {
+    source: SERVER,
+    destination: CLIENT,
+    protocol: 6,
+    sourcePort: 8_080,
+    destinationPort: 40_000,
+  } as const;
+  const wire = new Wire();
+  wire.serve(VIP, "tcp", [{ at: SERVER, port: 8_080 }]);
+  const passed = only(wire.fromServer({ ...stray, flags: TCP_FLAG.ack }));
+  assert.deepEqual([passed.link, sidesOf(passed), passed.packet.ttl], [
+    "outside",
+    `${SERVER}.8080 > ${CLIENT}.40000`,
+    63,
+  ]);
+  wire.director.sysctl.nat_icmp_send = 1;
+  const told = only(wire.fromServer({ ...stray, flags: TCP_FLAG.ack }));
+  assert.deepEqual([told.link, sidesOf(told)], ["inside", `172.16.0.1 > ${SERVER}`]);
+  assert.deepEqual([told.packet.bytes[told.packet.transport], quotedOf(told).ttl], [3, 63]);
+  assert.equal(only(wire.fromServer({ ...stray, flags: TCP_FLAG.rst })).link, "outside");
+  assert.equal(only(wire.fromServer({ ...stray, sourcePort: 9_090, flags: TCP_FLAG.ack })).link, "outside");
+});
+
+const STRAYS: readonly [
+  what: string,
+  flags: number,
+  answer: number | undefined,
+  sequence: number,
+  ack: number,
+][] = [
+  ["ACK", TCP_FLAG.ack, TCP_FLAG.rst, 2_000, 0],
+  ["FIN", TCP_FLAG.fin, TCP_FLAG.rst | TCP_FLAG.ack, 0, 1_001],
+  ["no flag", 0, TCP_FLAG.rst | TCP_FLAG.ack, 0, 1_000],
+  ["RST", TCP_FLAG.rst, undefined, 0, 0],
+];
+
+for (const [what, flags, answer, sequence, ack] of STRAYS) {
+  Deno.test(`a client's stray ${what} is answered as a host does`, () => {
+    const wire = new Wire();
+    wire.serve(VIP, "tcp", [{ at: SERVER }]);
+    const sent = wire.fromClient({ source: CLIENT, destination: VIP, protocol: 6, flags });
+    if (answer === undefined) return assert.deepEqual(sent, []);
+    const { packet, text } = only(sent);
+    assert.equal(packet.tcpFlags, answer, text);
+    assert.equal(
+      get16(packet.bytes, packet.transport + 4) * 65_536 + get16(packet.bytes, packet.transport + 6),
+      sequence,
+    );
+    assert.equal(
+      get16(packet.bytes, packet.transport + 8) * 65_536 + get16(packet.bytes, packet.transport + 10),
+      ack,
+    );
+    assert.deepEqual([get16(packet.bytes, packet.at + 4), packet.dontFragment, packet.ttl], [0, true, 64]);
+  });
+}
+
+Deno.test("a client is told of six errors at once, then of one a second", () => {
+  const wire = new Wire();
+  wire.serve(VIP, "udp", [], 53);
+  const told = () => wire.fromClient({ ...request, source: CLIENT }).length;
+  assert.deepEqual(Array.from({ length: 8 }, told), [1, 1, 1, 1, 1, 1, 0, 0]);
+  wire.advance(1_000);
+  assert.deepEqual([told(), told()], [1, 0]);
+  assert.equal(
+    wire.fromClient({ ...request, source: "10.1.0.77" }).length,
+    1,
+    "another client has its own six",
+  );
+});
+
+Deno.test("errors of a router on the way to a tunnel become errors to the client", () => {
+  const wire = new Wire();
+  wire.serve(VIP, "udp", [{ at: SERVER, method: "tun" }], 53);
+  const big = ipPacket({ ...request, payload: new Uint8Array(1_400), fragment: 0x4000 });
+  const outer = only(wire.fromClient(big));
+  const tunnelled = outer.packet.bytes.slice(outer.packet.at, outer.packet.end);
+  const head = Uint8Array.of(3, 4, 0, 0, 0, 0, 1_300 >>> 8, 1_300 & 255);
+  const payload = Uint8Array.of(...head, ...tunnelled.subarray(0, 60));
+  const told = only(wire.fromServer({ source: SERVER, destination: "172.16.0.1", protocol: 1, payload }));
+  assert.equal(sidesOf(told), `${VIP} > ${CLIENT}`);
+  assert.equal(get16(told.packet.bytes, told.packet.transport + 6), 1_280);
+  // Learned: the next large packet is refused at once.
+  const refused = only(wire.fromClient(big));
+  assert.equal(refused.link, "outside");
+  assert.equal(get16(refused.packet.bytes, refused.packet.transport + 6), 1_280);
+});
