@@ -158,14 +158,13 @@ export const SWITCHES = {
     meaning: "a backup of the sync daemon does not act as director",
     ...NO_SYNC,
   },
-  /** Bit 0: a reused client port is scheduled anew; bit 1: in FIN_WAIT too, for DR and TUN. */
   conn_reuse_mode: {
     default: 1,
     min: 0,
     max: 3,
     meaning:
-      "a SYN on an ended connection is scheduled anew: 0 keeps the old server, bit 0 after TIME_WAIT and CLOSE, bit 1 " +
-      "also after FIN_WAIT for DR and TUN",
+      "a SYN on an ended connection is scheduled anew: 0 never, 1 after TIME_WAIT and CLOSE, 2 and 3 for DR and TUN also " +
+      "after FIN_WAIT",
     ...ALL,
   },
   schedule_icmp: {
