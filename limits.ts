@@ -18,9 +18,9 @@ export const LIMITS = {
   /** Wait of the control plane for a lock that a worker holds; a decision takes microseconds. Milliseconds. */
   lockWaitMs: 1_000,
 
-  /** Rules over all chains. The walk is linear, a few ns a rule: 4,096 that match nothing cost a new connection some 50 µs. */
+  /** Rules over all chains. The walk is linear, some 40 ns a rule: 4,096 that match nothing cost a new connection 160 µs. */
   rules: 4_096,
-  /** Address prefixes over all rules; each costs 36 bytes and some ns for a connection that looks at them. */
+  /** Address prefixes over all rules; each costs 36 bytes, and 2 ns for a connection that looks at them. */
   rulePrefixes: 65_536,
   /** Sources that one limit per source remembers; the least recently seen one gives way. 56 bytes each. */
   ruleSourcesOfOne: 65_536,

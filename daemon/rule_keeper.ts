@@ -4,13 +4,12 @@
  * @module
  */
 import type { Logger } from "@logtape/logtape";
-import type { ChainStatus, RulesStatus } from "../admin/source.ts";
+import type { RulesStatus } from "../admin/source.ts";
 import type { Config } from "../config/model.ts";
 import type { Director } from "../director/director.ts";
 import { RuleGate } from "../engines/rule_gate.ts";
 import { ConnectionCounts } from "../hooks/connection_counts.ts";
 import { Hooks } from "../hooks/hooks.ts";
-import { listRule } from "../hooks/listing.ts";
 import { type PacketView, UNKNOWN } from "../hooks/packet_view.ts";
 import type { Chain, Rule } from "../hooks/rule.ts";
 import { RuleSet } from "../hooks/rule_set.ts";
@@ -18,7 +17,7 @@ import { IpAddress } from "../net/address.ts";
 import { formatEndpoint } from "../net/endpoint.ts";
 import { PROTOCOL } from "../net/flow.ts";
 import type { Random } from "../net/random.ts";
-import { emulationOf, emulationOfPolicy } from "./rule_emulation.ts";
+import { rulesStatus } from "./rule_status.ts";
 
 /** TCP states in which a connection is over, as `ipvsadm -Lc` prints them. */
 const ENDED: ReadonlySet<string> = new Set(["TIME_WAIT", "CLOSE"]);
@@ -86,7 +85,7 @@ export class RuleKeeper {
 
   status(): RulesStatus {
     const set = this.#hooks.rules;
-    return { chains: set === undefined ? [] : set.chains.map((chain, i) => chainStatus(set, chain, i)) };
+    return set === undefined ? { chains: [] } : rulesStatus(set);
   }
 
   /** Counters begin at 0 again. @returns them as they were */
@@ -131,27 +130,4 @@ export class RuleKeeper {
       },
     );
   }
-}
-
-function chainStatus(set: RuleSet, chain: Chain, number: number): ChainStatus {
-  const { name, base, rules } = chain;
-  const references = set.chains.flatMap((it) => it.rules).filter(({ target }) =>
-    target.kind === "jump" && target.chain === name
-  );
-  return {
-    name,
-    hook: base?.hook ?? null,
-    priority: base?.priority ?? null,
-    policy: base === undefined ? null : base.policy === "drop" ? "DROP" : "ACCEPT",
-    emulated: base === undefined ? "" : emulationOfPolicy(base.policy),
-    ...set.counters(number),
-    references: references.length,
-    rules: rules.map((rule, place) => ({
-      number: place + 1,
-      ...set.counters(number, place),
-      ...listRule(rule),
-      comment: rule.comment ?? "",
-      emulated: emulationOf(rule),
-    })),
-  };
 }

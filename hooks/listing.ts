@@ -5,7 +5,7 @@
  */
 import type { Prefix } from "../net/prefix.ts";
 import { STATE } from "./packet_view.ts";
-import type { Limit, MaskedMark, Match, PortRange, Rule } from "./rule.ts";
+import type { Limit, LogLevel, MaskedMark, Match, PortRange, Rule } from "./rule.ts";
 
 /** The columns of one rule. */
 export interface RuleListing {
@@ -93,7 +93,8 @@ function matchOptions(match: Match, no: string, protocol: string): string[] {
   const { sourcePorts, destinationPorts, mark, states, services, connectionsAbove, limit } = match;
   const found: string[] = [];
   const bang = no === "" ? "" : "!";
-  if (match.family !== undefined) found.push(`${no}family ipv${match.family}`);
+  // A wanted family is in the address columns already.
+  if (match.family !== undefined && no !== "") found.push(`${no}family ipv${match.family}`);
   if (sourcePorts !== undefined) found.push(portsText("s", sourcePorts, bang, protocol));
   if (destinationPorts !== undefined) found.push(portsText("d", destinationPorts, bang, protocol));
   if (services !== undefined) found.push(`${no}service ${services.join(",")}`);
@@ -135,11 +136,13 @@ function limitText({ rate, periodMs, burst, perSource }: Limit, isAbove: boolean
   const text = `${rate}/${PERIOD_NAMES[periodMs] ?? `${periodMs}ms`} burst ${burst}`;
   if (perSource === undefined && !isAbove) return `limit: avg ${text}`;
   const mode = perSource === undefined ? "" : " mode srcip";
-  const bits = perSource === undefined || (perSource.ipv4 === 32 && perSource.ipv6 === 128)
-    ? ""
-    : ` srcmask ${perSource.ipv4}/${perSource.ipv6}`;
+  const { ipv4, ipv6 } = perSource ?? { ipv4: 32, ipv6: 128 };
+  const bits = ipv6 !== 128 ? ` srcmask ${ipv4}/${ipv6}` : ipv4 === 32 ? "" : ` srcmask ${ipv4}`;
   return `limit: ${isAbove ? "above" : "up to"} ${text}${mode}${bits}`;
 }
+
+/** As LOG prints its level. */
+const SYSLOG_LEVELS: Readonly<Record<LogLevel, number>> = { error: 3, warning: 4, info: 6, debug: 7 };
 
 function targetOptions({ target }: Rule): string[] {
   switch (target.kind) {
@@ -150,7 +153,7 @@ function targetOptions({ target }: Rule): string[] {
         ? [`MARK set 0x${target.mark.value.toString(16)}`]
         : [`MARK xset ${markText(target.mark)}`];
     case "log":
-      return [`LOG level ${target.level} prefix "${target.prefix}"`];
+      return [`LOG flags 0 level ${SYSLOG_LEVELS[target.level]} prefix "${target.prefix}"`];
     default:
       return [];
   }

@@ -48,10 +48,11 @@ const anyMatch: fc.Arbitrary<Match> = fc.record({
     periodMs: fc.constant(1_000),
     burst: fc.integer({ min: 1, max: 3 }),
   }),
-}, { requiredKeys: [] }).map((match) => {
+}, { requiredKeys: [] }).chain((match) =>
   // A rule with every condition matches nothing: keep three of them at most.
-  return Object.fromEntries(Object.entries(match).slice(0, 3)) as Match;
-});
+  fc.shuffledSubarray(Object.entries(match), { maxLength: Math.min(3, Object.keys(match).length) })
+    .map((entries) => Object.fromEntries(entries) as Match)
+);
 
 /** Jumps lead to later chains only, so that there is no circle. */
 const anyRules = (later: readonly string[]) =>

@@ -119,9 +119,11 @@ Deno.test("gate: a connection is judged once, its later segments are not", () =>
   const flow = tcp("192.0.2.1:1000");
   open(gate, flow);
   gate.segment(flow, DIRECTION.output, SYN | ACK, 0, 0);
+  open(gate, tcp("192.0.2.1:1001"));
+  gate.segment(flow, DIRECTION.input, SYN, 0, 0);
   gate.segment(flow, DIRECTION.input, ACK, 100, 0);
   gate.segment(flow, DIRECTION.input, FIN | ACK, 0, 0);
-  assert.equal(set.counters(0).packets, 1);
+  assert.equal(set.counters(0).packets, 2, "two connections; the second SYN of the first is no third");
 });
 
 Deno.test("gate: asked again for a connection whose old entry hung, it does not judge twice", () => {

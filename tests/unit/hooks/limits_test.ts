@@ -89,6 +89,13 @@ Deno.test("limit: only packets that fit in everything else take a token", () => 
   assert.equal(set.walk(0, packet(), 0), VERDICT.drop);
 });
 
+Deno.test("limit: a packet that `not` excludes takes no token either", () => {
+  const limit = { rate: 1, periodMs: 60_000, burst: 1 };
+  const set = ruleSet([input([rule({ limit }, DROP, { destinationPorts: [{ first: 81, last: 81 }] })])]);
+  for (let i = 0; i < 5; i++) assert.equal(set.walk(0, packet(undefined, "10.0.0.1:81"), 0), VERDICT.accept);
+  assert.equal(set.walk(0, packet(), 0), VERDICT.drop);
+});
+
 Deno.test("limit: the tokens of a rule that did not change survive new rules", () => {
   const limit = { rate: 1, periodMs: 60_000, burst: 1 };
   const before = ruleSet([input([rule({}, DROP, { limit })])]);

@@ -37,7 +37,7 @@ const TARGETS: readonly (readonly [target: Target, name: string, options: string
   [{ kind: "reject", with: "tcp-reset" }, "REJECT", "reject-with tcp-reset"],
   [{ kind: "mark", mark: { value: 7, mask: 0xffffffff } }, "MARK", "MARK set 0x7"],
   [{ kind: "mark", mark: { value: 7, mask: 0xff } }, "MARK", "MARK xset 0x7/0xff"],
-  [{ kind: "log", prefix: "web: ", level: "info" }, "LOG", 'LOG level info prefix "web: "'],
+  [{ kind: "log", prefix: "web: ", level: "info" }, "LOG", 'LOG flags 0 level 6 prefix "web: "'],
 ];
 
 for (const [target, name, options] of TARGETS) {

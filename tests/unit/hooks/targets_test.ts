@@ -200,9 +200,12 @@ Deno.test("hooks: functions and chains run by priority, equal ones in their orde
   assert.equal(hooks.run(HOOK.input, packet(), 0), VERDICT.accept);
   assert.deepEqual(way.splice(0), ["raw", "filter", "service", "out", "out too", "in"]);
   leave();
+  hooks.register(HOOK.input, PRIORITY.filter, passing("behind the filter's chain"));
+  hooks.run(HOOK.input, packet(), 0);
+  assert.deepEqual(way.splice(0), ["raw", "filter", "behind the filter's chain", "service", "out", "in"]);
   hooks.setRules(ruleSet([base("only", 0)], { onLog: (_rule, chain) => way.push(chain.name) }));
   hooks.run(HOOK.input, packet(), 0);
-  assert.deepEqual(way, ["only", "out", "in"]);
+  assert.deepEqual(way, ["only", "behind the filter's chain", "out", "in"]);
 });
 
 Deno.test("hooks: what is dropped, rejected or stolen reaches nobody behind", () => {
