@@ -37,6 +37,14 @@ export const LIMITS = {
   relaySpareBuffers: 64,
   /** The same of relaySmallReadBytes: 2 MiB. */
   relaySpareSmallBuffers: 1_024,
+  /** A worker thread that died before this age is started again only after this time, milliseconds; an older one at once. */
+  workerRestartMs: 1_000,
+  /** Pipe for bulk inside the kernel: fs.pipe-max-size, what Linux gives without privilege. */
+  pipeBytes: 1_048_576,
+  /** Empty pipes kept for the next stream that proves to be bulk; each has two descriptors. */
+  sparePipes: 64,
+  /** A stream that moved this much without a pause is bulk: HAProxy's largest buffer several times over. */
+  bulkBytes: 262_144,
   /** Live UDP sessions of one service: each holds one descriptor. The least recently used one goes first. */
   udpSessionsPerService: 8_192,
   /** Of the descriptors for connections, the most that UDP sessions may have: one datagram from a made-up address takes one. */

@@ -9,6 +9,7 @@ import type { Endpoint } from "../net/endpoint.ts";
 import type { Direction, Flow } from "../net/flow.ts";
 import type { Random } from "../net/random.ts";
 import { Changes } from "./changes.ts";
+import { ConnectionTable } from "./connections.ts";
 import { DestinationChanges } from "./destination_changes.ts";
 import type { Estimate } from "./estimator.ts";
 import { copyMemory, copyStore } from "./fork.ts";
@@ -95,6 +96,8 @@ export class Director implements TrafficEntrance {
   readonly #services: ServiceTable;
   readonly #views: ViewParts;
   readonly #translations: TranslationParts;
+  /** Connection tables of other threads, by worker. */
+  readonly #otherTables = new Map<number, ConnectionTable>();
   readonly #addresses: ({ handle: number; host: string; family: 4 | 6 } | undefined)[] = [];
 
   constructor(options: DirectorOptions) {
@@ -275,16 +278,32 @@ export class Director implements TrafficEntrance {
       .map((handle) => viewDestination(this.#views, destinations.slotOf(handle)));
   }
 
-  /** Entries of this thread, then the templates of all threads. */
+  /** Entries of this thread and of those attached, then the templates of all threads. */
   *connections(): Generator<ConnectionView> {
     const nowMs = Math.max(this.#traffic.lastMs, this.#timekeeping.lastMs);
-    for (const row of this.#views.table.rows()) yield viewConnection(this.#views, row, nowMs);
+    for (const table of [this.#views.table, ...this.#otherTables.values()]) {
+      const views = { ...this.#views, table };
+      for (const row of table.rows()) yield viewConnection(views, row, nowMs);
+    }
     for (const row of this.#views.templates.rows()) yield viewTemplate(this.#views, row, nowMs);
   }
 
-  /** Entries in this thread's table, ended ones included, templates not. */
+  /** Entries in the tables of this thread and of those attached, ended ones included, templates not. */
   get connectionCount(): number {
-    return this.#views.table.count;
+    let count = this.#views.table.count;
+    for (const table of this.#otherTables.values()) count += table.count;
+    return count;
+  }
+
+  /**
+   * Lists and counts another thread's connections with this one's own from now on. That thread goes on changing them: an entry
+   * that comes or goes meanwhile may be shown half.
+   *
+   * @param connections its `connectionMemory`; undefined when it is no more
+   */
+  attachConnections(worker: number, connections: ArrayBufferLike | undefined): void {
+    if (connections === undefined) this.#otherTables.delete(worker);
+    else this.#otherTables.set(worker, ConnectionTable.attach(this.store, connections));
   }
 
   /** Persistence templates of all threads. */

@@ -59,6 +59,7 @@ export const END_REASONS = [
   "source-foreign", // a datagram from somebody who is not the destination
   "table-full",
   "no-room", // more than maxConnections and its queue hold, or than there are file descriptors
+  "worker-died", // with the thread that moved its bytes
   "error",
 ] as const;
 export type EndReason = typeof END_REASONS[number];

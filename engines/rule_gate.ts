@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { ACTION, DROP_REASON, type TrafficEntrance, Verdict } from "../director/verdict.ts";
+import { ACTION, DROP_REASON, type DropReason, type TrafficEntrance, Verdict } from "../director/verdict.ts";
 import type { ConnectionCounts } from "../hooks/connection_counts.ts";
 import { DIRECTOR_PRIORITY, HOOK, VERDICT } from "../hooks/hook.ts";
 import type { Hooks } from "../hooks/hooks.ts";
@@ -80,6 +80,27 @@ export class RuleGate implements TrafficEntrance {
 
   destinationAddress(destination: number): { readonly host: string; readonly family: 4 | 6 } {
     return this.#traffic.destinationAddress(destination);
+  }
+
+  /**
+   * Judges a connection that another thread is about to open: its director is not this one. The rules' mark is then in the flow.
+   *
+   * @param admission a number below `NO_ENTRY` that stands for the connection until {@linkcode entryEnded} is told of it
+   * @returns why it is refused, `none` when it may be opened
+   */
+  admit(flow: Flow, admission: number, nowMs: number): DropReason {
+    const view = this.#view;
+    view.fillFrom(flow);
+    view.bytes = 0;
+    view.service = this.#serviceNumber(flow.service);
+    let said = this.#hooks.run(HOOK.prerouting, view, nowMs);
+    if (said === VERDICT.accept) said = this.#hooks.run(HOOK.input, view, nowMs);
+    flow.mark = view.mark;
+    if (said === VERDICT.drop || said === VERDICT.reject) {
+      return this.#refuse(flow, said === VERDICT.reject).reason;
+    }
+    if (this.#counts.isNeeded) this.#counts.opened(admission, flow.family, flow.client);
+    return DROP_REASON.none;
   }
 
   /** What the rules refused, by the names of `DROP_REASON`; the director has not seen it. */

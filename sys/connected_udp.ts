@@ -8,12 +8,8 @@ import { LIMITS } from "../limits.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import { ERRNO } from "./errno.ts";
 import { addressOf, type Libc } from "./libc.ts";
-
-const AF_INET = 2;
-const AF_INET6 = 10;
-const SOCK_DGRAM = 2;
-const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
+import { socketAddress } from "./socket_address.ts";
+import { FAMILY, SOCKET } from "./socket_numbers.ts";
 
 /** Never blocks. Each call answers like the kernel: 0 or more, or a negative errno. */
 export class ConnectedUdp implements Disposable {
@@ -28,8 +24,12 @@ export class ConnectedUdp implements Disposable {
 
   /** Opens the socket and connects it, which sends nothing. Once per object. */
   connect(peer: Endpoint): number {
-    const family = peer.address.family === 4 ? AF_INET : AF_INET6;
-    const descriptor = this.#libc.socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const family = peer.address.family === 4 ? FAMILY.inet : FAMILY.inet6;
+    const descriptor = this.#libc.socket(
+      family,
+      SOCKET.datagram | SOCKET.nonBlocking | SOCKET.closeOnExec,
+      0,
+    );
     if (descriptor < 0) return descriptor;
     this.#descriptor = descriptor;
     const name = socketAddress(peer);
@@ -56,15 +56,4 @@ export class ConnectedUdp implements Disposable {
     if (this.#descriptor >= 0) this.#libc.close(this.#descriptor);
     this.#descriptor = -1;
   }
-}
-
-/** `sockaddr_in` (16 bytes) or `sockaddr_in6` (28): the family in the host's order, which is little on both processors. */
-function socketAddress({ address, port }: Endpoint): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(address.family === 4 ? 16 : 28);
-  const view = new DataView(bytes.buffer);
-  view.setUint16(0, address.family === 4 ? AF_INET : AF_INET6, true);
-  view.setUint16(2, port);
-  const words = address.family === 4 ? address.words.subarray(0, 1) : address.words;
-  words.forEach((word, i) => view.setUint32((address.family === 4 ? 4 : 8) + i * 4, word));
-  return bytes;
 }

@@ -9,10 +9,13 @@ import { addressOf, type Libc } from "./libc.ts";
 /** What is waited for, and what happened (`EPOLL*` of sys/epoll.h). */
 export const EPOLL = {
   in: 0x001,
+  urgent: 0x002,
   out: 0x004,
   error: 0x008,
   hangUp: 0x010,
   peerHangUp: 0x2000,
+  /** Of several threads that wait for one listener not all are woken. */
+  exclusive: 0x1000_0000,
   edgeTriggered: 0x8000_0000,
 } as const;
 

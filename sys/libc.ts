@@ -6,51 +6,7 @@
  *
  * @module
  */
-import { SystemError } from "../errors.ts";
-
-/**
- * Names of the C library, glibc first. musl has one name per architecture.
- * `libc.so` alone would not do: where a compiler is installed it is a linker script, not a library.
- */
-const LIBRARY_NAMES = {
-  x86_64: ["libc.so.6", "libc.musl-x86_64.so.1"],
-  aarch64: ["libc.so.6", "libc.musl-aarch64.so.1"],
-} as const;
-
-// An address is `usize`, which takes a plain number: `pointer` would cost an object per call, and a number's 2^53 covers
-// user space (2^47). read and write answer an i32: the kernel moves at most 0x7ffff000 bytes at once, so the low half of
-// the register is the whole answer, and an `isize` would arrive as a bigint.
-const SYMBOLS = {
-  __errno_location: { parameters: [], result: "pointer" },
-  eventfd: { parameters: ["u32", "i32"], result: "i32" },
-  epoll_create1: { parameters: ["i32"], result: "i32" },
-  epoll_ctl: { parameters: ["i32", "i32", "i32", "usize"], result: "i32" },
-  epoll_wait: { parameters: ["i32", "usize", "i32", "i32"], result: "i32" },
-  read: { parameters: ["i32", "usize", "usize"], result: "i32" },
-  write: { parameters: ["i32", "usize", "usize"], result: "i32" },
-  close: { parameters: ["i32"], result: "i32" },
-  socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
-  connect: { parameters: ["i32", "usize", "u32"], result: "i32" },
-} as const;
-
-/** `SYMBOLS` with addresses as numbers: Deno's types ask for a bigint where its calls take a number as well. */
-interface Functions {
-  readonly __errno_location: () => Deno.PointerValue;
-  readonly eventfd: (initial: number, flags: number) => number;
-  readonly epoll_create1: (flags: number) => number;
-  readonly epoll_ctl: (epoll: number, operation: number, descriptor: number, event: number) => number;
-  readonly epoll_wait: (epoll: number, events: number, maxEvents: number, timeoutMs: number) => number;
-  readonly read: (descriptor: number, address: number, bytes: number) => number;
-  readonly write: (descriptor: number, address: number, bytes: number) => number;
-  readonly close: (descriptor: number) => number;
-  readonly socket: (family: number, type: number, protocol: number) => number;
-  readonly connect: (descriptor: number, address: number, length: number) => number;
-}
-
-interface Library {
-  readonly symbols: Functions;
-  close(): void;
-}
+import { type Library, openLibrary, unavailable } from "./libc_library.ts";
 
 /**
  * The C library as one thread sees it. errno is a word of the thread, so each worker opens its own and never hands it
@@ -122,6 +78,70 @@ export class Libc implements Disposable {
     return this.#result(this.#library.symbols.connect(descriptor, address, length));
   }
 
+  bind(descriptor: number, address: number, length: number): number {
+    return this.#result(this.#library.symbols.bind(descriptor, address, length));
+  }
+
+  listen(descriptor: number, backlog: number): number {
+    return this.#result(this.#library.symbols.listen(descriptor, backlog));
+  }
+
+  /** @param lengthAddress address of a `socklen_t` that holds the room at `address`, and afterwards the length */
+  accept(descriptor: number, address: number, lengthAddress: number, flags: number): number {
+    return this.#result(this.#library.symbols.accept4(descriptor, address, lengthAddress, flags));
+  }
+
+  receive(descriptor: number, address: number, bytes: number, flags: number): number {
+    return this.#result(this.#library.symbols.recv(descriptor, address, bytes, flags));
+  }
+
+  send(descriptor: number, address: number, bytes: number, flags: number): number {
+    return this.#result(this.#library.symbols.send(descriptor, address, bytes, flags));
+  }
+
+  shutdown(descriptor: number, how: number): number {
+    return this.#result(this.#library.symbols.shutdown(descriptor, how));
+  }
+
+  setOption(descriptor: number, level: number, option: number, address: number, length: number): number {
+    return this.#result(this.#library.symbols.setsockopt(descriptor, level, option, address, length));
+  }
+
+  /** @param lengthAddress address of a `socklen_t` that holds the room at `address`, and afterwards the length */
+  getOption(
+    descriptor: number,
+    level: number,
+    option: number,
+    address: number,
+    lengthAddress: number,
+  ): number {
+    return this.#result(this.#library.symbols.getsockopt(descriptor, level, option, address, lengthAddress));
+  }
+
+  /** Address and port of the socket itself. */
+  socketName(descriptor: number, address: number, lengthAddress: number): number {
+    return this.#result(this.#library.symbols.getsockname(descriptor, address, lengthAddress));
+  }
+
+  /** @param address where two descriptors are written: the end to read, the end to write */
+  pipe(address: number, flags: number): number {
+    return this.#result(this.#library.symbols.pipe2(address, flags));
+  }
+
+  fcntl(descriptor: number, command: number, argument: number): number {
+    return this.#result(this.#library.symbols.fcntl(descriptor, command, argument));
+  }
+
+  /** Moves bytes inside the kernel; one of the two is a pipe. */
+  splice(from: number, to: number, bytes: number, flags: number): number {
+    return this.#result(this.#library.symbols.splice(from, 0, to, 0, bytes, flags));
+  }
+
+  /** @param address where a `timespec` is written */
+  clockTime(clock: number, address: number): number {
+    return this.#result(this.#library.symbols.clock_gettime(clock, address));
+  }
+
   [Symbol.dispose](): void {
     this.#library.close();
   }
@@ -139,29 +159,4 @@ export class Libc implements Disposable {
 export function addressOf(array: ArrayBufferView<ArrayBuffer>): number {
   const pointer = Deno.UnsafePointer.of(array);
   return pointer === null ? 0 : Number(Deno.UnsafePointer.value(pointer));
-}
-
-function openLibrary(): Library {
-  const { os, arch } = Deno.build;
-  if (os !== "linux") throw unavailable(`this is ${os}`);
-  const refusals: string[] = [];
-  for (const name of LIBRARY_NAMES[arch]) {
-    try {
-      return Deno.dlopen(name, SYMBOLS) as unknown as Library;
-    } catch (error) {
-      if (error instanceof Deno.errors.NotCapable) throw unavailable("--allow-ffi was not given", error);
-      refusals.push(error instanceof Error ? error.message : String(error));
-    }
-  }
-  throw unavailable(refusals.join("; "));
-}
-
-function unavailable(why: string, cause?: unknown): SystemError {
-  return new SystemError(
-    "FFI_UNAVAILABLE",
-    `cannot call the C library: ${why}; the native engine needs Linux on x86_64 or aarch64 and --allow-ffi, ` +
-      `"engine: portable" works everywhere`,
-    { os: Deno.build.os, arch: Deno.build.arch },
-    cause,
-  );
 }

@@ -9,7 +9,7 @@ import type { BindingOptions } from "../../../engines/engine.ts";
 import { openSetting, type TcpFamilyMember } from "./tcp_setting.ts";
 
 export interface EngineProcessWish {
-  /** Module that exports `makeEngine`. */
+  /** Module that exports the `member`. */
   readonly module: string;
   readonly listen: string;
   readonly destinations: readonly { readonly host: string; readonly port: number }[];
@@ -29,8 +29,7 @@ if (import.meta.main) {
   // As the daemon does: Deno sets up its signals with the first handler, and panics when no descriptor is left then.
   Deno.addSignalListener("SIGHUP", () => {});
   const wish: EngineProcessWish = JSON.parse(Deno.args[0] ?? "{}");
-  const { makeEngine }: Pick<TcpFamilyMember, "makeEngine"> = await import(wish.module);
-  const member = { name: "own process", makeEngine, module: wish.module };
+  const { member }: { member: TcpFamilyMember } = await import(wish.module);
   const { options = {} } = wish;
   const setting = await openSetting(member, { listen: wish.listen, options }).catch((error) => {
     say({ error: `${error.code}: ${error.message}` });

@@ -1,4 +1,4 @@
-import { PORTABLE } from "./tcp_portable_engine.ts";
+import { member } from "./tcp_portable_engine.ts";
 import { tcpEngineSuite } from "./tcp_suite.ts";
 
-tcpEngineSuite(PORTABLE);
+tcpEngineSuite(member);

@@ -15,6 +15,8 @@ import { connectPeer, type Peer, PeerServer } from "./tcp_peers.ts";
 /** What an engine is made from. */
 export interface EngineParts {
   readonly traffic: TrafficEntrance;
+  /** The same as a whole, for engines whose threads have directors of their own on its store. */
+  readonly director: Director;
   readonly events: EngineEvents;
   readonly clock: Clock;
   isOwnListener(protocol: "tcp" | "udp", target: Endpoint): boolean;
@@ -24,7 +26,11 @@ export interface EngineParts {
 export interface TcpFamilyMember {
   readonly name: string;
   readonly makeEngine: (parts: EngineParts) => Engine;
-  /** Module that exports `makeEngine`, for tests that need a process of its own. */
+  /** Threads besides this one that decide; 0 unless said otherwise. */
+  readonly workers?: number;
+  /** Moves the directors of those threads. */
+  readonly advance?: (engine: Engine, timesMs: readonly number[]) => Promise<void>;
+  /** Module that exports this as `member`, for tests that need a process of its own. */
   readonly module: string;
 }
 
@@ -87,13 +93,16 @@ export class TcpSetting implements AsyncDisposable {
   readonly events: HeardEvents;
   readonly open: OpenBinding;
   readonly clock: Clock;
+  readonly #member: TcpFamilyMember;
   readonly #servers: PeerServer[] = [];
   readonly #clients: Peer[] = [];
 
   constructor(
+    member: TcpFamilyMember,
     parts: { engine: Engine; director: Director; events: HeardEvents; clock: Clock },
     open: OpenBinding,
   ) {
+    this.#member = member;
     this.engine = parts.engine;
     this.director = parts.director;
     this.events = parts.events;
@@ -136,10 +145,12 @@ export class TcpSetting implements AsyncDisposable {
   }
 
   /** Moves the director far enough that every entry of an ended connection has expired. */
-  expireAll(): void {
+  expireAll(): void | Promise<void> {
     const nowMs = this.clock.nowMs();
     // Entries expire in the order of their time-outs, 900 s is the longest of them; the trash is scanned each 60 s.
-    for (let i = 1; i <= 20; i++) this.director.advance(nowMs + i * 60_000);
+    const timesMs = Array.from({ length: 20 }, (_, i) => nowMs + (i + 1) * 60_000);
+    for (const timeMs of timesMs) this.director.advance(timeMs);
+    return this.#member.advance?.(this.engine, timesMs);
   }
 
   /** Closes an idle engine's sockets, the peers' too. */
@@ -156,7 +167,8 @@ export async function openSetting(member: TcpFamilyMember, wish: SettingOptions 
   const clock = wish.clock ?? new SystemClock();
   const director = new Director({
     store: Store.create({
-      capacities: { services: 4, destinations: 16 },
+      shared: member.workers !== undefined,
+      capacities: { services: 4, destinations: 16, workers: 1 + (member.workers ?? 0) },
     }),
     random: new SeededRandom(1),
     findScheduler,
@@ -168,6 +180,7 @@ export async function openSetting(member: TcpFamilyMember, wish: SettingOptions 
   const service = director.addService({ key, scheduler: "rr" }, 0);
   const engine = member.makeEngine({
     traffic: director,
+    director,
     events,
     clock,
     isOwnListener: wish.isOwnListener ?? (() => false),
@@ -179,5 +192,5 @@ export async function openSetting(member: TcpFamilyMember, wish: SettingOptions 
     listen,
     options: { ...PLAIN, ...wish.options },
   });
-  return new TcpSetting({ engine, director, events, clock }, open);
+  return new TcpSetting(member, { engine, director, events, clock }, open);
 }

@@ -138,7 +138,7 @@ export function endTests(member: TcpFamilyMember): void {
       outPackets: 0,
       connections: 4,
     });
-    setting.expireAll();
+    await setting.expireAll();
     assert.deepEqual(counts(), [0, 0]);
     assert.equal(setting.director.connectionCount, 0);
     await setting.events.until("the fourth is reset", () => setting.events.endings.length === 4);

@@ -70,7 +70,7 @@ export function failureTests(member: TcpFamilyMember): void {
     await setting.events.until("one ended", () => setting.events.endings.length === 1);
     assert.equal(setting.events.endings[0]?.reason, "connect-refused");
     assert.deepEqual(setting.events.failures, [{ destination, reason: "connect-refused" }]);
-    setting.expireAll();
+    await setting.expireAll();
     const { activeConns, inactiveConns } = setting.director.destinationView(destination);
     assert.deepEqual([activeConns, inactiveConns], [0, 0]);
   });
@@ -90,8 +90,8 @@ export function failureTests(member: TcpFamilyMember): void {
       assert.equal(served.text, "sent before anybody answered");
       assert.equal(setting.director.destinationView(destination).activeConns, i + 1);
     }
+    await setting.events.until("six are connected", () => setting.events.successes.length === 6);
     assert.deepEqual(new Set(setting.events.failures.map((it) => it.destination)), new Set(dead));
-    assert.equal(setting.events.successes.length, 6);
     for (const it of dead) assert.equal(setting.director.destinationView(it).activeConns, 0);
   });
 
@@ -101,7 +101,7 @@ export function failureTests(member: TcpFamilyMember): void {
     setting.addDestination("127.0.0.1", await refusingPort());
     const client = await setting.connect();
     assert.equal(await client.ended, "reset");
-    assert.equal(setting.events.failures.length, 2);
+    await setting.events.until("both failed", () => setting.events.failures.length === 2);
   });
 
   test("a connect that hangs is given up after the service's time, another server takes over", async () => {
@@ -114,6 +114,7 @@ export function failureTests(member: TcpFamilyMember): void {
       client.send("hello");
       await (await server.next()).received(5);
     }
+    await setting.events.until("one failed", () => setting.events.failures.length > 0);
     assert.deepEqual(setting.events.failures, [{ destination: hanging, reason: "connect-timeout" }]);
   });
 
@@ -178,6 +179,7 @@ export function failureTests(member: TcpFamilyMember): void {
       await to.received(before + 4);
     }
     assert.deepEqual([await quiet.client.ended, await quiet.served.ended], ["reset", "reset"]);
+    await setting.events.until("one ended", () => setting.events.endings.length > 0);
     assert.deepEqual(setting.events.endings.map((it) => it.reason), ["idle-timeout"]);
     assert.equal(setting.engine.liveConnections(), 1);
     // An eighth of the time-out is how late it may be noticed.

@@ -77,7 +77,7 @@ export function fuzzTests(member: TcpFamilyMember): void {
     setting.open.update(PLAIN);
     await setting.engine.whenIdle();
     await Promise.all(misbehaving);
-    setting.expireAll();
+    await setting.expireAll();
     assert.equal(setting.director.connectionCount, 0);
     for (const it of destinations) {
       const { activeConns, inactiveConns } = setting.director.destinationView(it);

@@ -83,9 +83,7 @@ export function limitTests(member: TcpFamilyMember): void {
     assert.equal((await engine.report()).live, IDLE_CONNECTIONS);
     const perConnection = (engine.memoryBytes() - before) / IDLE_CONNECTIONS / 1_024;
     assert.ok(perConnection < 40, `${perConnection.toFixed(1)} KiB each`);
-    const busyBefore = engine.processorMs();
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    assert.ok(engine.processorMs() - busyBefore < 100, "idle ones cost nothing");
+    await assertRests(engine, "idle ones cost nothing");
     assert.equal(await peers.ask("again"), count);
     await peers[Symbol.asyncDispose]();
     const { ended } = await engine.until("all gone", (it) => it.live === 0, 30_000);
@@ -111,9 +109,7 @@ export function limitTests(member: TcpFamilyMember): void {
       for (let i = 0; i < live; i++) served.push(await server.next());
       for (const it of clients) if (!it.socket.destroyed) it.send("still there");
       for (const it of served) await it.received(11);
-      const busyBefore = engine.processorMs();
-      await new Promise((resolve) => setTimeout(resolve, 500));
-      assert.ok(engine.processorMs() - busyBefore < 100, "it does not spin");
+      await assertRests(engine, "it does not spin");
       for (const it of clients) it.reset();
       await engine.until("all gone", (it) => it.live === 0);
       await assertServes(engine.port, server);
@@ -160,6 +156,18 @@ export function limitTests(member: TcpFamilyMember): void {
       );
     },
   );
+}
+
+/** Comes to rest within a few seconds: what a young process still compiles is over by then, what spins is not. */
+async function assertRests(engine: EngineProcess, what: string): Promise<void> {
+  const spentMs: number[] = [];
+  while (spentMs.length < 8) {
+    const busyBefore = engine.processorMs();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    spentMs.push(engine.processorMs() - busyBefore);
+    if ((spentMs.at(-1) ?? 0) < 100) return;
+  }
+  assert.fail(`${what}; of 500 ms each it was busy for ${spentMs}`);
 }
 
 /** New connections work, within the time that a recovery may take. */

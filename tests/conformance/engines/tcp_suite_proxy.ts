@@ -81,6 +81,7 @@ export function proxyTests(member: TcpFamilyMember): void {
       const client = await setting.connect();
       client.end(text);
       assert.equal(await client.ended, "reset");
+      await setting.events.until("one ended", () => setting.events.endings.length > 0);
       assert.equal(setting.events.endings[0]?.reason, "proxy-header");
       assert.equal(server.acceptedCount, 0);
       assert.equal(setting.director.connectionCount, 0);
@@ -97,6 +98,7 @@ export function proxyTests(member: TcpFamilyMember): void {
     assert.equal(setting.engine.liveConnections(), 1);
     clock.advance(1);
     assert.equal(await client.ended, "reset");
+    await setting.events.until("one ended", () => setting.events.endings.length > 0);
     assert.equal(setting.events.endings[0]?.reason, "proxy-header");
   });
 

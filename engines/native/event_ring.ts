@@ -1,0 +1,179 @@
+/**
+ * Events on their way from a worker to the main thread: fixed records in shared memory. A message for each ended connection
+ * would cost the worker more than the connection's own system calls.
+ *
+ * @module
+ */
+import { END_REASONS, type EndedConnection, type EndReason } from "../engine.ts";
+import { endedReport } from "./ended_report.ts";
+import { type EndedFacts, EventRecord } from "./event_record.ts";
+
+/** Records that may wait: at 30,000 connections/s the main thread may be away for a quarter of a second. */
+const RECORDS = 8_192;
+/** 96 bytes: words first, three floats at the end. */
+const RECORD_WORDS = 24;
+const HEADER_WORDS = 16;
+const HEADER = { written: 0, read: 1, lost: 2, announced: 3 } as const;
+const WORD = {
+  kind: 0,
+  service: 1,
+  reason: 2,
+  destination: 3,
+  destinationPort: 4,
+  family: 5,
+  client: 6,
+  clientPort: 10,
+  destinationFamily: 11,
+  destinationAddress: 12,
+} as const;
+const FLOAT = { durationMs: 9, bytesIn: 10, bytesOut: 11 } as const;
+
+export const EVENT = { ended: 1, connectFailed: 2, connectSucceeded: 3, dropped: 4 } as const;
+
+const REASON_NUMBER = new Map<EndReason, number>(END_REASONS.map((reason, i) => [reason, i]));
+
+export function createEventRing(): SharedArrayBuffer {
+  return new SharedArrayBuffer((HEADER_WORDS + RECORDS * RECORD_WORDS) * 4);
+}
+
+/** The worker's end. Allocates nothing, and never waits: what finds no room is counted as lost. */
+export class EventWriter {
+  readonly #words: Int32Array;
+  readonly #floats: Float64Array;
+
+  constructor(buffer: SharedArrayBuffer) {
+    this.#words = new Int32Array(buffer);
+    this.#floats = new Float64Array(buffer);
+  }
+
+  /** Whether something waits that nobody was told of. */
+  get hasNews(): boolean {
+    const words = this.#words;
+    return words[HEADER.written] !== Atomics.load(words, HEADER.read) &&
+      Atomics.load(words, HEADER.announced) === 0;
+  }
+
+  /** The main thread is being told. */
+  announced(): void {
+    Atomics.store(this.#words, HEADER.announced, 1);
+  }
+
+  /** Half of the ring is full. */
+  get isUrgent(): boolean {
+    return this.#waiting() > RECORDS / 2;
+  }
+
+  ended(service: number, reason: EndReason, facts: EndedFacts): void {
+    const base = this.#begin(EVENT.ended, service, facts.destination, reason);
+    if (base < 0) return;
+    const words = this.#words;
+    words[base + WORD.destinationPort] = facts.destinationPort;
+    words[base + WORD.family] = facts.family;
+    words[base + WORD.destinationFamily] = facts.destinationFamily;
+    for (let i = 0; i < 4; i++) {
+      words[base + WORD.client + i] = facts.client[i] ?? 0;
+      words[base + WORD.destinationAddress + i] = facts.destinationAddress[i] ?? 0;
+    }
+    words[base + WORD.clientPort] = facts.clientPort;
+    const floats = base / 2;
+    this.#floats[floats + FLOAT.durationMs] = facts.durationMs;
+    this.#floats[floats + FLOAT.bytesIn] = facts.bytesIn;
+    this.#floats[floats + FLOAT.bytesOut] = facts.bytesOut;
+    this.#commit();
+  }
+
+  dropped(service: number, reason: EndReason): void {
+    if (this.#begin(EVENT.dropped, service, 0, reason) >= 0) this.#commit();
+  }
+
+  connectFailed(destination: number, reason: EndReason): void {
+    if (this.#begin(EVENT.connectFailed, 0, destination, reason) >= 0) this.#commit();
+  }
+
+  connectSucceeded(destination: number): void {
+    if (this.#begin(EVENT.connectSucceeded, 0, destination, "done") >= 0) this.#commit();
+  }
+
+  #waiting(): number {
+    return ((this.#words[HEADER.written] ?? 0) - Atomics.load(this.#words, HEADER.read)) | 0;
+  }
+
+  #begin(kind: number, service: number, destination: number, reason: EndReason): number {
+    const words = this.#words;
+    if (this.#waiting() >= RECORDS) {
+      Atomics.add(words, HEADER.lost, 1);
+      return -1;
+    }
+    const base = HEADER_WORDS + ((words[HEADER.written] ?? 0) & (RECORDS - 1)) * RECORD_WORDS;
+    words[base + WORD.kind] = kind;
+    words[base + WORD.service] = service;
+    words[base + WORD.destination] = destination;
+    words[base + WORD.reason] = REASON_NUMBER.get(reason) ?? 0;
+    return base;
+  }
+
+  #commit(): void {
+    // A store that orders: whoever sees the number sees the record.
+    Atomics.store(this.#words, HEADER.written, ((this.#words[HEADER.written] ?? 0) + 1) | 0);
+  }
+}
+
+/** Takes events: the record is refilled for each, `ended` shows it as an ended connection. */
+export type TakeEvent = (record: EventRecord, ended: EndedConnection) => void;
+
+/** The main thread's end. */
+export class EventReader {
+  readonly #words: Int32Array;
+  readonly #floats: Float64Array;
+  readonly #record = new EventRecord();
+  readonly #ended = endedReport(this.#record);
+  #isDraining = false;
+
+  constructor(buffer: SharedArrayBuffer) {
+    this.#words = new Int32Array(buffer);
+    this.#floats = new Float64Array(buffer);
+  }
+
+  /** Hands over all that waits; the record is refilled for each. */
+  drain(take: TakeEvent): void {
+    // Whoever takes an event may ask for something that drains.
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    const words = this.#words;
+    Atomics.store(words, HEADER.announced, 0);
+    let read = words[HEADER.read] ?? 0;
+    while (read !== Atomics.load(words, HEADER.written)) {
+      this.#fill(HEADER_WORDS + (read & (RECORDS - 1)) * RECORD_WORDS);
+      read = (read + 1) | 0;
+      Atomics.store(words, HEADER.read, read);
+      take(this.#record, this.#ended);
+    }
+    this.#isDraining = false;
+  }
+
+  /** How many events found no room since this was asked last. */
+  takeLost(): number {
+    return Atomics.exchange(this.#words, HEADER.lost, 0);
+  }
+
+  #fill(base: number): void {
+    const words = this.#words;
+    const record = this.#record;
+    record.kind = words[base + WORD.kind] ?? 0;
+    record.service = words[base + WORD.service] ?? 0;
+    record.reason = END_REASONS[words[base + WORD.reason] ?? 0] ?? "error";
+    record.destination = words[base + WORD.destination] ?? 0;
+    record.destinationPort = words[base + WORD.destinationPort] ?? 0;
+    record.family = words[base + WORD.family] === 6 ? 6 : 4;
+    record.destinationFamily = words[base + WORD.destinationFamily] ?? 0;
+    for (let i = 0; i < 4; i++) {
+      record.client[i] = words[base + WORD.client + i] ?? 0;
+      record.destinationAddress[i] = words[base + WORD.destinationAddress + i] ?? 0;
+    }
+    record.clientPort = words[base + WORD.clientPort] ?? 0;
+    const floats = base / 2;
+    record.durationMs = this.#floats[floats + FLOAT.durationMs] ?? 0;
+    record.bytesIn = this.#floats[floats + FLOAT.bytesIn] ?? 0;
+    record.bytesOut = this.#floats[floats + FLOAT.bytesOut] ?? 0;
+  }
+}

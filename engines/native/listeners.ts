@@ -1,0 +1,67 @@
+/**
+ * Listening sockets of the native engine, opened by the main thread and accepted from by all workers.
+ *
+ * @module
+ */
+import { SystemError } from "../../errors.ts";
+import { IpAddress } from "../../net/address.ts";
+import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
+import { ERRNO, errnoName } from "../../sys/errno.ts";
+import { LEVEL, TCP_OPTION } from "../../sys/socket_numbers.ts";
+import type { Sockets } from "../../sys/sockets.ts";
+import type { Binding } from "../engine.ts";
+import { bindError } from "../portable/bind_error.ts";
+
+const ANY_IPV4 = IpAddress.ipv4(0);
+/** No IPv6 in the kernel, or switched off. */
+const WITHOUT_IPV6 = new Set<number>([ERRNO.EAFNOSUPPORT, ERRNO.EADDRNOTAVAIL]);
+
+/** An open listener. */
+export interface Listening {
+  readonly descriptor: number;
+  readonly bound: Endpoint;
+}
+
+/**
+ * Listens where the binding says. `[::]` falls back to `0.0.0.0` on a host without IPv6.
+ *
+ * @throws {SystemError} see `bindError`
+ */
+export function listenTcp(sockets: Sockets, binding: Binding, backlog: number): Listening {
+  const { address, port } = binding.listen;
+  assertPermitted(binding);
+  try {
+    return listenAt(sockets, binding.listen, backlog);
+  } catch (error) {
+    const canFallBack = address.family === 6 && address.isUnspecified && WITHOUT_IPV6.has(errnoOf(error));
+    if (!canFallBack) throw coded(binding, error);
+  }
+  try {
+    return listenAt(sockets, { address: ANY_IPV4, port }, backlog);
+  } catch (error) {
+    throw coded(binding, error);
+  }
+}
+
+/** FFI goes around the runtime's permissions; what --allow-net forbids stays forbidden. */
+function assertPermitted(binding: Binding): void {
+  const host = formatEndpoint(binding.listen);
+  if (Deno.permissions.querySync({ name: "net", host }).state === "granted") return;
+  throw bindError(binding, Object.assign(new Error("--allow-net was not given"), { code: "EACCES" }));
+}
+
+function listenAt(sockets: Sockets, at: Endpoint, backlog: number): Listening {
+  // Accepted sockets inherit it, which saves a system call for each.
+  const options = [[LEVEL.tcp, TCP_OPTION.noDelay, 1]] as const;
+  const descriptor = sockets.listen(at, { backlog, options });
+  return { descriptor, bound: { address: at.address, port: sockets.localEndpoint(descriptor).port } };
+}
+
+function errnoOf(error: unknown): number {
+  return error instanceof SystemError ? Number(error.fields.errno) : 0;
+}
+
+function coded(binding: Binding, error: unknown): unknown {
+  const errno = errnoOf(error);
+  return errno === 0 ? error : bindError(binding, Object.assign(new Error(), { code: errnoName(errno) }));
+}

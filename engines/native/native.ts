@@ -1,0 +1,314 @@
+/**
+ * The fast engine: Linux, `--allow-ffi`. Sockets are moved by worker threads, each a blocking loop over `epoll` with a director
+ * of its own on the shared store; this is the part of it that lives in the main thread.
+ *
+ * @module
+ */
+import { type Clock, SystemClock, type Timer } from "../../clock.ts";
+import type { Director } from "../../director/director.ts";
+import { SystemError } from "../../errors.ts";
+import { LIMITS } from "../../limits.ts";
+import { DROP_REASON, type DropReason } from "../../director/verdict.ts";
+import { IpAddress } from "../../net/address.ts";
+import type { Endpoint } from "../../net/endpoint.ts";
+import { Flow, NO_ENTRY, PROTOCOL } from "../../net/flow.ts";
+import type { Random } from "../../net/random.ts";
+import { Libc } from "../../sys/libc.ts";
+import { Sockets } from "../../sys/sockets.ts";
+import type { Binding, EndedConnection, EndReason, Engine, EngineEvents, OpenBinding } from "../engine.ts";
+import { refusalReason } from "../refusals.ts";
+import { countDescriptors, Descriptors } from "../portable/descriptors.ts";
+import { BINDING_SLOTS, EngineMemory } from "./engine_memory.ts";
+import type { EventRecord } from "./event_record.ts";
+import { EVENT } from "./event_ring.ts";
+import { listenTcp } from "./listeners.ts";
+import type { OpenCommand, Report } from "./messages.ts";
+import { type BindingOwner, NativeBinding } from "./native_binding.ts";
+import { optionsToSend } from "./tcp_service.ts";
+import { monotonicMs } from "./worker_clock.ts";
+import type { WorkerListener, WorkerThread } from "./worker_thread.ts";
+import { Workers } from "./workers.ts";
+
+/** The rules, in the main thread. */
+export interface ConnectionJudge {
+  /** @returns why a connection is refused, `none` when it may be opened; the rules' mark is then in the flow */
+  admit(flow: Flow, admission: number, nowMs: number): DropReason;
+  /** The admission's connection is over. */
+  entryEnded(admission: number): void;
+}
+
+/** What the native engine is made of. */
+export interface NativeEngineOptions {
+  /** The control plane's director; its store has to be shared, with room for the workers. */
+  readonly director: Director;
+  readonly events: EngineEvents;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Threads that move bytes. */
+  readonly workers: number;
+  /** Connection entries of each worker; the limit's if not given. */
+  readonly connectionEntries?: number;
+  /** Judges new connections while {@linkcode NativeEngine.judge} says so. */
+  readonly judge?: ConnectionJudge;
+  /** Whether traffic to this address would come back to this program. */
+  isOwnListener(protocol: Binding["protocol"], target: Endpoint): boolean;
+}
+
+/** TCP through workers. */
+export class NativeEngine implements Engine, BindingOwner, WorkerListener {
+  readonly name = "native";
+  readonly #options: NativeEngineOptions;
+  readonly #libc = Libc.open();
+  readonly #sockets = new Sockets(this.#libc);
+  readonly #memory: EngineMemory;
+  readonly #workers: Workers;
+  readonly #bindings = new Map<number, NativeBinding>();
+  #idleWaiters: (() => void)[] = [];
+  #mirror: Timer | undefined;
+  #isStopped = false;
+  /** Below `NO_ENTRY`, so that it is no entry's handle. */
+  #nextAdmission = NO_ENTRY - 1;
+
+  /** @throws {SystemError} `FFI_UNAVAILABLE` */
+  constructor(options: NativeEngineOptions) {
+    const { director, clock, random, workers, connectionEntries = LIMITS.connectionEntries } = options;
+    const { store } = director;
+    if (!(store.buffer instanceof SharedArrayBuffer) || store.capacities.workers <= workers) {
+      throw new SystemError(
+        "STORE_NOT_SHARED",
+        `the native engine needs a shared store with room for ${workers + 1} threads; this is a defect`,
+        { workers },
+      );
+    }
+    const isSystemTime = clock instanceof SystemClock;
+    this.#options = options;
+    this.#memory = EngineMemory.create(workers, countDescriptors().limit);
+    this.#memory.timeMs = clock.nowMs();
+    this.#noteRoom();
+    this.#workers = new Workers({
+      libc: this.#libc,
+      memory: this.#memory,
+      clock,
+      random,
+      listener: this,
+      common: {
+        store: store.buffer,
+        clockZeroMs: isSystemTime ? monotonicMs(this.#libc) - clock.nowMs() : undefined,
+        connectionEntries,
+      },
+      welcome: () => [...this.#bindings.values()].filter((it) => !it.isClosed).map(openCommand),
+    });
+    if (!isSystemTime) this.#mirrorTime();
+  }
+
+  /** A clock that is moved by hand lives in this thread: the workers are told. */
+  #mirrorTime(): void {
+    const { clock } = this.#options;
+    this.#mirror = clock.after(LIMITS.directorTickMs, () => {
+      this.#memory.timeMs = clock.nowMs();
+      this.#workers.ring();
+      this.#mirrorTime();
+    });
+  }
+
+  async open(binding: Binding): Promise<OpenBinding> {
+    const { descriptor, bound } = listenTcp(this.#sockets, binding, LIMITS.tcpBacklogConnections);
+    const slot = this.#freeSlot();
+    const opened = new NativeBinding(this, binding, bound, slot, descriptor);
+    this.#bindings.set(slot, opened);
+    if (this.#workers.isRunning) this.#workers.tell(openCommand(opened));
+    else await this.#startWorkers();
+    return opened;
+  }
+
+  async #startWorkers(): Promise<void> {
+    await this.#workers.start();
+    // Again: the workers themselves have descriptors.
+    this.#noteRoom();
+  }
+
+  #noteRoom(): void {
+    this.#memory.room = new Descriptors(countDescriptors()).room;
+  }
+
+  #freeSlot(): number {
+    for (const [slot, it] of this.#bindings) {
+      if (it.isOver && this.#memory.live(slot) === 0) this.#bindings.delete(slot);
+    }
+    for (let slot = 0; slot < BINDING_SLOTS; slot++) if (!this.#bindings.has(slot)) return slot;
+    throw new SystemError("BINDINGS_EXHAUSTED", `more than ${BINDING_SLOTS} services listen`, {});
+  }
+
+  updated({ slot, options }: NativeBinding): void {
+    this.#workers.tell({ kind: "update", slot, options: optionsToSend(options) });
+  }
+
+  async closed({ slot, listener }: NativeBinding): Promise<void> {
+    // Until every worker has let go of it, its number must not be given to another socket.
+    await this.#workers.ask((request) => ({ kind: "close", slot, request }));
+    if (!this.#isStopped) this.#sockets.close(listener);
+    this.#workers.tell({ kind: "listeners-changed" });
+  }
+
+  liveConnections(service?: number): number {
+    const live = this.#slots(service).reduce((sum, slot) => sum + this.#memory.live(slot), 0);
+    // Whoever hears that connections are gone has heard of their ends.
+    this.#workers.drainEvents();
+    return live;
+  }
+
+  #slots(service?: number): number[] {
+    const all = [...this.#bindings.values()];
+    return all.filter((it) => service === undefined || it.binding.service === service).map((it) => it.slot);
+  }
+
+  destinationRemoved(destination: number, cut: boolean): void {
+    this.#workers.tell({ kind: "destination-removed", destination, cut });
+  }
+
+  /** Entries belong to the workers, which notice themselves. */
+  entryExpired(_entry: number): void {}
+
+  async resetAll(spreadMs: number, reason: EndReason, service?: number): Promise<void> {
+    const slots = this.#slots(service);
+    await this.#workers.ask((request) => ({ kind: "reset", slots, spreadMs, reason, request }));
+  }
+
+  async whenIdle(): Promise<void> {
+    this.#memory.wantsIdle = true;
+    while (!this.#isStopped && this.liveConnections() > 0) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#idleWaiters.push(resolve);
+      this.#workers.ring();
+      await promise;
+    }
+    this.#workers.drainEvents();
+    if (this.#idleWaiters.length === 0) this.#memory.wantsIdle = false;
+  }
+
+  /** Whether rules have to be asked about new connections from now on. */
+  judge(areJudged: boolean): void {
+    this.#memory.judges = areJudged && this.#options.judge !== undefined;
+  }
+
+  /** Resolves when every worker has seen all changes made before. */
+  async passed(): Promise<void> {
+    await this.#workers.ask((request) => ({ kind: "pass", request }));
+  }
+
+  /** Moves the workers' directors to these times, one after the other. */
+  async advance(timesMs: readonly number[]): Promise<void> {
+    await this.#workers.ask((request) => ({ kind: "advance", timesMs, request }));
+  }
+
+  async stop(): Promise<void> {
+    if (this.#isStopped) return;
+    this.#mirror?.cancel();
+    await Promise.all([...this.#bindings.values()].map((it) => it.close()));
+    this.#isStopped = true;
+    await this.#workers.stop();
+    this.#wakeIdleWaiters();
+    this.#libc[Symbol.dispose]();
+  }
+
+  reported(worker: WorkerThread, report: Report): void {
+    const { director, events } = this.#options;
+    switch (report.kind) {
+      case "ready":
+        return director.attachConnections(worker.number, report.connections);
+      case "idle":
+        return this.#wakeIdleWaiters();
+      case "trouble":
+        return events.trouble(report.service, report.message);
+      case "judge":
+        return this.#judge(worker, report);
+      case "left":
+        return this.#options.judge?.entryEnded(report.admission);
+      case "ask-loop": {
+        const { destination, host, port } = report;
+        const isLoop = this.#options.isOwnListener("tcp", { address: IpAddress.parse(host), port });
+        return worker.tell({ kind: "loop", destination, port, isLoop });
+      }
+    }
+  }
+
+  #judge(worker: WorkerThread, question: Report & { kind: "judge" }): void {
+    const { judge, clock } = this.#options;
+    const { connection, startMs, service, family, client, clientPort, virtual, virtualPort } = question;
+    const flow = Flow.between(
+      PROTOCOL.tcp,
+      { address: new IpAddress(family, client), port: clientPort },
+      { address: new IpAddress(family, virtual), port: virtualPort },
+    );
+    flow.service = service;
+    const admission = this.#nextAdmission--;
+    const refused = judge?.admit(flow, admission, clock.nowMs()) ?? DROP_REASON.none;
+    const refusal = refused === DROP_REASON.none ? "" : refusalReason(refused);
+    const { mark } = flow;
+    worker.tell({
+      kind: "judged",
+      connection,
+      startMs,
+      refusal,
+      mark,
+      admission: refusal === "" ? admission : 0,
+    });
+  }
+
+  #wakeIdleWaiters(): void {
+    for (const wake of this.#idleWaiters.splice(0)) wake();
+  }
+
+  happened(record: EventRecord, ended: EndedConnection): void {
+    const { events } = this.#options;
+    if (record.kind === EVENT.ended) events.ended(ended);
+    else if (record.kind === EVENT.dropped) events.dropped(record.service, record.reason);
+    else if (record.kind === EVENT.connectFailed) events.connectFailed(record.destination, record.reason);
+    else events.connectSucceeded(record.destination);
+  }
+
+  lost(worker: WorkerThread, events: number): void {
+    for (const { binding } of this.#bindings.values()) {
+      this.#options.events.trouble(
+        binding.service,
+        `worker ${worker.number}: ${events} ends of connections came faster than they could be counted`,
+      );
+    }
+  }
+
+  died(worker: WorkerThread, cause: Error | undefined): void {
+    const { director, events } = this.#options;
+    const lost = [...this.#bindings.values()].map(({ binding, slot }) => ({
+      service: binding.service,
+      live: this.#memory.liveIn(worker.number, slot),
+    }));
+    const { descriptors } = this.#memory.bury(worker.number);
+    for (const descriptor of descriptors) this.#sockets.reset(descriptor);
+    if (worker.connections !== undefined) {
+      director.attachConnections(worker.number, undefined);
+      director.recoverWorker(worker.number, worker.connections);
+    }
+    for (const { service, live } of lost) {
+      for (let i = 0; i < live; i++) events.dropped(service, "worker-died");
+      events.trouble(
+        service,
+        `worker ${worker.number} died (${cause?.message ?? "no reason known"}), ${live} of its connections ` +
+          "are lost; it is started again",
+      );
+    }
+    this.#wakeIdleWaiters();
+  }
+}
+
+function openCommand(opened: NativeBinding): OpenCommand {
+  const { slot, binding, bound, listener, options } = opened;
+  return {
+    kind: "open",
+    slot,
+    service: binding.service,
+    descriptor: listener,
+    address: `${bound.address}`,
+    port: bound.port,
+    options: optionsToSend(options),
+  };
+}

@@ -1,0 +1,398 @@
+/**
+ * One proxied TCP connection in a worker, from accept to its end.
+ *
+ * @module
+ */
+import { ACTION, DROP_REASON, type Verdict } from "../../director/verdict.ts";
+import { LIMITS } from "../../limits.ts";
+import { DIRECTION, type Direction, Flow, TCP_FLAG } from "../../net/flow.ts";
+import { ProxyDecoder } from "../../net/proxy_decoder.ts";
+import { EPOLL } from "../../sys/epoll.ts";
+import { ERRNO, errnoName } from "../../sys/errno.ts";
+import { SOCKET } from "../../sys/socket_numbers.ts";
+import type { BindingOptions, EndReason } from "../engine.ts";
+import { refusalReason } from "../refusals.ts";
+import { applyProxyHeader, proxyHeaderFor } from "../portable/proxied_addresses.ts";
+import { connectFailure, isReset, ownShortage } from "../portable/tcp_failures.ts";
+import type { EndedFacts } from "./event_record.ts";
+import { LOOP, type Target, type TargetWaiter } from "./targets.ts";
+import { type SideOwner, TcpSide } from "./tcp_side.ts";
+import { TcpWay, type WayOwner } from "./tcp_way.ts";
+import type { WorkerParts } from "./worker_parts.ts";
+
+/** How far a connection has come. */
+const STAGE = {
+  /** The record waits for its next connection. */
+  over: 0,
+  /** Accepted, neither read nor scheduled: `maxConnections`. */
+  held: 1,
+  /** A PROXY header is awaited. */
+  header: 2,
+  /** Whether the rules let it in is being asked. */
+  judging: 6,
+  /** Whether its target is one of our own listeners is being asked. */
+  asking: 3,
+  connecting: 4,
+  flowing: 5,
+} as const;
+
+/** The service that a connection belongs to. */
+export interface ConnectionService {
+  readonly slot: number;
+  ended(connection: TcpConnection, reason: EndReason, wasHeld: boolean): void;
+  /** Something on this host was missing. */
+  shortage(message: string): void;
+}
+
+const NOTHING_FAILED: readonly number[] = [];
+const NO_ADDRESS = new Uint32Array(4);
+
+/** A record for one connection after another: nothing is allocated for a connection that meets no trouble. */
+export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFacts {
+  /** Number of this record, from 1. */
+  readonly id: number;
+  readonly flow: Flow = new Flow();
+  /** Handle of the destination, -1 while there is none. */
+  destination = -1;
+  durationMs = 0;
+  readonly #parts: WorkerParts;
+  readonly #client: TcpSide;
+  readonly #server: TcpSide;
+  readonly #input: TcpWay;
+  readonly #output: TcpWay;
+  #service: ConnectionService | undefined;
+  #options: BindingOptions | undefined;
+  #stage: typeof STAGE[keyof typeof STAGE] = STAGE.over;
+  #target: Target | undefined;
+  /** Number by which the rules know it, 0 when they do not. */
+  #admission = 0;
+  /** Time of the accept. */
+  startMs = 0;
+  #hasEntry = false;
+  #failed: readonly number[] = NOTHING_FAILED;
+  #decoder: ProxyDecoder | undefined;
+  /** Payload that came with a PROXY header. */
+  #early: Uint8Array | undefined;
+
+  constructor(id: number, parts: WorkerParts) {
+    this.id = id;
+    this.#parts = parts;
+    this.#client = new TcpSide(parts, this);
+    this.#server = new TcpSide(parts, this);
+    this.#input = new TcpWay(parts, this, DIRECTION.input, this.#client, this.#server);
+    this.#output = new TcpWay(parts, this, DIRECTION.output, this.#server, this.#client);
+  }
+
+  get isLive(): boolean {
+    return this.#stage !== STAGE.over;
+  }
+
+  get isFlowing(): boolean {
+    return this.#stage === STAGE.flowing;
+  }
+
+  get isHeld(): boolean {
+    return this.#stage === STAGE.held;
+  }
+
+  get service(): ConnectionService | undefined {
+    return this.#service;
+  }
+
+  get family(): number {
+    return this.flow.family;
+  }
+
+  get client(): Uint32Array {
+    return this.flow.client;
+  }
+
+  get clientPort(): number {
+    return this.flow.clientPort;
+  }
+
+  get destinationFamily(): number {
+    return this.#target?.family ?? 0;
+  }
+
+  get destinationAddress(): Uint32Array {
+    return this.#target?.words ?? NO_ADDRESS;
+  }
+
+  get destinationPort(): number {
+    return this.#target?.port ?? 0;
+  }
+
+  get bytesIn(): number {
+    return this.#input.bytes;
+  }
+
+  get bytesOut(): number {
+    return this.#output.bytes;
+  }
+
+  /** Takes over an accepted client, whose addresses stand in `flow` already. Nothing is read until {@linkcode start}. */
+  begin(service: ConnectionService, options: BindingOptions, descriptor: number): void {
+    const { nowMs } = this.#parts.clock;
+    this.#service = service;
+    this.#options = options;
+    this.startMs = nowMs;
+    this.destination = -1;
+    this.#target = undefined;
+    this.#client.begin(descriptor);
+    this.#input.begin(nowMs);
+    this.#output.begin(nowMs);
+    this.#stage = STAGE.held;
+  }
+
+  /** Reads the client from now on, and finds it a destination. @param awaitsHeader it has to send a PROXY header */
+  start(awaitsHeader: boolean): void {
+    this.#client.watch(false);
+    this.#client.isWritable = true;
+    if (!awaitsHeader) {
+      this.#decide();
+      return;
+    }
+    this.#stage = STAGE.header;
+    this.#decoder = new ProxyDecoder();
+    this.#waitAtMost(LIMITS.proxyHeaderWaitMs);
+  }
+
+  #waitAtMost(ms: number): void {
+    const { timers, clock } = this.#parts;
+    timers.set(this.id, clock.nowMs + ms, clock.nowMs);
+  }
+
+  /** What was waited for did not come. */
+  deadlineMissed(nowMs: number): void {
+    if (this.#stage === STAGE.header) this.end("proxy-header");
+    else if (this.#stage !== STAGE.flowing) this.#attemptFailed("connect-timeout");
+    else {
+      const idleMs = this.#options?.idleTimeoutMs ?? Infinity;
+      const deadlineMs = Math.max(this.#input.lastMs, this.#output.lastMs) + idleMs;
+      if (deadlineMs <= nowMs) this.end("idle-timeout");
+      else this.#parts.timers.set(this.id, deadlineMs, nowMs);
+    }
+  }
+
+  sideReady(side: TcpSide, happened: number): void {
+    if ((happened & EPOLL.error) !== 0) return this.#errorSeen(side);
+    if (this.#stage === STAGE.flowing) {
+      const isClient = side === this.#client;
+      const from = isClient ? this.#input : this.#output;
+      const to = isClient ? this.#output : this.#input;
+      if (side.isReadable && !from.isDone) from.pump();
+      if ((happened & EPOLL.out) !== 0 && to.isWaiting && this.#stage === STAGE.flowing) to.pump();
+    } else if (this.#stage === STAGE.connecting) {
+      if (side === this.#server && side.isWritable) this.#connected();
+    } else if (this.#stage === STAGE.header) this.#readHeader();
+  }
+
+  #errorSeen(side: TcpSide): void {
+    if (side === this.#server && this.#stage === STAGE.connecting) {
+      const errno = this.#parts.sockets.takeError(side.descriptor);
+      if (!isReset(errnoName(errno))) return this.#connectFailed(errno);
+      // It answered, and broke off before this thread looked: a refusal has an error of its own.
+      side.errno = errno;
+      this.#connected();
+      if (this.isFlowing) this.sideBroke(side, errno);
+      return;
+    }
+    // What came before the reset is still passed on.
+    const from = side === this.#client ? this.#input : this.#output;
+    if (this.#stage === STAGE.flowing && !from.isDone) from.pump();
+    if (this.isLive && side.isOpen) {
+      this.sideBroke(side, this.#parts.sockets.takeError(side.descriptor) || ERRNO.ECONNRESET);
+    }
+  }
+
+  sideBroke(side: TcpSide, errno: number): void {
+    const isClient = side === this.#client;
+    const reason = !isReset(errnoName(errno)) ? "error" : isClient ? "client-reset" : "server-reset";
+    this.end(reason, isClient ? DIRECTION.input : DIRECTION.output);
+  }
+
+  #readHeader(): void {
+    const { sockets, buffers } = this.#parts;
+    const { bytes, address } = buffers.received;
+    while (this.#decoder !== undefined && this.#client.isReadable) {
+      const room = LIMITS.proxyHeaderBytes;
+      const length = sockets.libc.receive(this.#client.descriptor, address, room, 0);
+      if (length === 0) return this.end("proxy-header");
+      if (length === -ERRNO.EAGAIN) {
+        this.#client.isReadable = false;
+        return;
+      }
+      if (length < 0) return this.sideBroke(this.#client, -length);
+      const progress = this.#decoder.push(bytes.subarray(0, length));
+      if (progress.state === "broken") return this.end("proxy-header");
+      if (progress.state !== "header") continue;
+      this.#decoder = undefined;
+      this.#parts.timers.stop(this.id);
+      if (progress.rest.length > 0) this.#early = progress.rest.slice();
+      applyProxyHeader(this.flow, progress.header);
+      this.#decide();
+    }
+  }
+
+  #decide(): void {
+    if (!this.#parts.memory.judges) return this.#open();
+    this.#stage = STAGE.judging;
+    this.#parts.judge(this.id, this.startMs, this.flow);
+  }
+
+  /** The rules have spoken. */
+  judged(startMs: number, refusal: EndReason | "", mark: number, admission: number): void {
+    if (this.#stage !== STAGE.judging || startMs !== this.startMs) {
+      if (admission !== 0) this.#parts.left(admission);
+      return;
+    }
+    this.#admission = admission;
+    this.flow.mark = mark;
+    if (refusal === "") this.#open();
+    else this.end(refusal);
+  }
+
+  #open(): void {
+    const { traffic, clock } = this.#parts;
+    const { flow } = this;
+    let verdict = traffic.segment(flow, DIRECTION.input, TCP_FLAG.syn, 0, clock.nowMs);
+    if (verdict.reason === DROP_REASON.destinationDeleted) {
+      // The entry of an earlier connection from this client port, whose destination left: its FINs were dropped as the
+      // kernel drops them, so it never reached TIME_WAIT. That connection is over, or this one could not be here.
+      traffic.forget(flow, clock.nowMs);
+      verdict = traffic.segment(flow, DIRECTION.input, TCP_FLAG.syn, 0, clock.nowMs);
+    }
+    if (verdict.action !== ACTION.forward) {
+      this.end(refusalReason(verdict.reason));
+      return;
+    }
+    this.#hasEntry = true;
+    this.#parts.entries.set(verdict.entry, this.id);
+    this.#dial(verdict);
+  }
+
+  #dial(verdict: Verdict): void {
+    this.destination = verdict.destination;
+    const target = this.#target = this.#parts.targets.of(verdict.destination, verdict.destinationPort);
+    this.#waitAtMost(this.#options?.connectTimeoutMs ?? 0);
+    this.#stage = STAGE.asking;
+    if (target.loop === LOOP.unknown) target.waiting.push(this);
+    else this.targetKnown(target);
+  }
+
+  targetKnown(target: Target): void {
+    // It may have ended meanwhile, and its record serve another connection.
+    if (this.#stage !== STAGE.asking || target !== this.#target) return;
+    if (target.loop === LOOP.yes) {
+      this.#attemptFailed("loop");
+      return;
+    }
+    const { sockets } = this.#parts;
+    const descriptor = sockets.open(target.family, SOCKET.stream);
+    if (descriptor < 0) return this.#connectFailed(-descriptor);
+    this.#server.begin(descriptor);
+    this.#stage = STAGE.connecting;
+    const result = sockets.libc.connect(descriptor, target.nameAddress, target.name.length);
+    if (result < 0 && result !== -ERRNO.EINPROGRESS) this.#connectFailed(-result);
+    else this.#server.watch(true);
+  }
+
+  #connected(): void {
+    const { traffic, clock, events, timers } = this.#parts;
+    const { flow } = this;
+    this.#stage = STAGE.flowing;
+    timers.stop(this.id);
+    events.connectSucceeded(this.destination);
+    traffic.segment(flow, DIRECTION.output, TCP_FLAG.syn | TCP_FLAG.ack, 0, clock.nowMs);
+    traffic.segment(flow, DIRECTION.input, TCP_FLAG.ack, 0, clock.nowMs);
+    const { sendProxy = "none", idleTimeoutMs } = this.#options ?? {};
+    if (idleTimeoutMs !== undefined) this.#waitAtMost(idleTimeoutMs);
+    if (sendProxy !== "none") this.#input.keep(proxyHeaderFor(flow, sendProxy));
+    if (this.#early !== undefined) this.#input.keepPayload(this.#early);
+    this.#early = undefined;
+    this.#input.pump();
+    if (this.isFlowing && this.#server.isReadable) this.#output.pump();
+  }
+
+  #connectFailed(errno: number): void {
+    const code = errnoName(errno);
+    const shortage = ownShortage(code);
+    if (shortage === undefined) {
+      this.#attemptFailed(connectFailure(code));
+      return;
+    }
+    this.#service?.shortage(`${code}: ${shortage}`);
+    this.end("error");
+  }
+
+  /** The chosen destination does not answer: another one, as often as the service's options allow. */
+  #attemptFailed(reason: EndReason): void {
+    const { traffic, clock, events, timers } = this.#parts;
+    timers.stop(this.id);
+    this.#server.close();
+    events.connectFailed(this.destination, reason);
+    this.#failed = [...this.#failed, this.destination];
+    if (this.#failed.length <= (this.#options?.retries ?? 0)) {
+      const verdict = traffic.reschedule(this.flow, this.#failed, clock.nowMs);
+      if (verdict.action === ACTION.forward) {
+        this.#dial(verdict);
+        return;
+      }
+    }
+    this.end(reason, DIRECTION.output);
+  }
+
+  wayDone(way: TcpWay): void {
+    const opposite = way === this.#input ? this.#output : this.#input;
+    if (!opposite.isDone) {
+      way.target.endWriting();
+      return;
+    }
+    // Both have ended: closing sends the second end of stream, and saves a shutdown.
+    this.#client.close();
+    this.#server.close();
+    this.#over("done");
+  }
+
+  /**
+   * Ends the connection now: both sides see a reset.
+   *
+   * @param from the side that broke it off, for the director's state; the client's when lvsd itself ends it
+   */
+  end(reason: EndReason, from: Direction = DIRECTION.input): void {
+    if (!this.isLive) return;
+    this.#client.reset();
+    this.#server.reset();
+    if (this.#hasEntry) {
+      const { traffic, clock } = this.#parts;
+      traffic.segment(this.flow, from, TCP_FLAG.rst, 0, clock.nowMs);
+    }
+    this.#over(reason);
+  }
+
+  /** The director has forgotten this connection. */
+  entryExpired(): void {
+    this.#hasEntry = false;
+    this.end("idle-timeout");
+  }
+
+  #over(reason: EndReason): void {
+    const { timers, clock } = this.#parts;
+    const wasHeld = this.#stage === STAGE.held;
+    this.#stage = STAGE.over;
+    timers.stop(this.id);
+    this.#input.end();
+    this.#output.end();
+    this.durationMs = clock.nowMs - this.startMs;
+    if (this.#hasEntry) this.#parts.entries.clear(this.flow.entry, this.id);
+    if (this.#admission !== 0) this.#parts.left(this.#admission);
+    this.#admission = 0;
+    this.#hasEntry = false;
+    this.#failed = NOTHING_FAILED;
+    this.#decoder = undefined;
+    this.#early = undefined;
+    this.#service?.ended(this, reason, wasHeld);
+    this.#parts.leave(this.id);
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * The connection records of a worker, used over and over.
+ *
+ * @module
+ */
+import { TcpConnection } from "./tcp_connection.ts";
+import type { WorkerParts } from "./worker_parts.ts";
+
+/** Grows to the most connections there ever were at once. */
+export class TcpRecords {
+  readonly #all: TcpConnection[] = [];
+  readonly #free: TcpConnection[] = [];
+  readonly #leaving: TcpConnection[] = [];
+  #parts: WorkerParts | undefined;
+
+  /** Records and parts know each other. */
+  attach(parts: WorkerParts): void {
+    this.#parts = parts;
+  }
+
+  take(): TcpConnection {
+    return this.#free.pop() ?? this.#make();
+  }
+
+  #make(): TcpConnection {
+    if (this.#parts === undefined) throw new Error("records without parts: a defect");
+    const connection = new TcpConnection(this.#all.length + 1, this.#parts);
+    this.#all.push(connection);
+    return connection;
+  }
+
+  /** The record is free when this turn is over: until then somebody may be in the middle of it. */
+  leave(id: number): void {
+    const connection = this.get(id);
+    if (connection !== undefined) this.#leaving.push(connection);
+  }
+
+  turned(): void {
+    if (this.#leaving.length === 0) return;
+    for (const it of this.#leaving) this.#free.push(it);
+    this.#leaving.length = 0;
+  }
+
+  get(id: number): TcpConnection | undefined {
+    return this.#all[id - 1];
+  }
+
+  /** Live ones. */
+  *live(): Generator<TcpConnection> {
+    for (const it of this.#all) if (it.isLive) yield it;
+  }
+}

@@ -1,0 +1,221 @@
+/**
+ * A TCP virtual service in one worker: takes clients from the listener that all workers share.
+ *
+ * One listener and not one for each worker (SO_REUSEPORT): a client never waits behind a busy worker while another is idle,
+ * and a worker that dies takes no waiting client with it.
+ *
+ * @module
+ */
+import { LIMITS } from "../../limits.ts";
+import { IpAddress } from "../../net/address.ts";
+import { NO_ENTRY, PROTOCOL } from "../../net/flow.ts";
+import { Prefix } from "../../net/prefix.ts";
+import { EPOLL } from "../../sys/epoll.ts";
+import { ERRNO } from "../../sys/errno.ts";
+import { portAt, readAddress } from "../../sys/socket_address.ts";
+import type { BindingOptions, EndReason } from "../engine.ts";
+import type { OpenCommand, SentOptions } from "./messages.ts";
+import type { Watched } from "./reactor.ts";
+import type { ConnectionService, TcpConnection } from "./tcp_connection.ts";
+import type { Paused, WorkerParts } from "./worker_parts.ts";
+
+/** Accepts of one turn: the connections there are get their turn before another burst is taken in. */
+const ACCEPTS_PER_TURN = 64;
+/** A client and a server socket. */
+const SOCKETS_PER_CONNECTION = 2;
+const SHORTAGES = new Set([ERRNO.EMFILE, ERRNO.ENFILE, ERRNO.ENOBUFS, ERRNO.ENOMEM].map((it) => -it));
+
+/** Where records come from. */
+export interface ConnectionRecords {
+  take(): TcpConnection;
+}
+
+/** Options as they cross threads, and back. */
+export function optionsToSend(options: BindingOptions): SentOptions {
+  return { ...options, acceptProxyFrom: options.acceptProxyFrom.map((prefix) => `${prefix}`) };
+}
+
+function receivedOptions(options: SentOptions): BindingOptions {
+  return { ...options, acceptProxyFrom: options.acceptProxyFrom.map((text) => Prefix.parse(text)) };
+}
+
+/** Accepts, holds what is too much, counts. */
+export class TcpService implements Watched, ConnectionService, Paused {
+  readonly slot: number;
+  readonly service: number;
+  readonly #parts: WorkerParts;
+  readonly #records: ConnectionRecords;
+  readonly #listener: number;
+  readonly #address: IpAddress;
+  readonly #port: number;
+  readonly #readMail: () => void;
+  /** Accepted, in order of arrival: neither read nor scheduled until one that runs has ended. */
+  readonly #held = new Set<TcpConnection>();
+  #options: BindingOptions;
+  #tag: number;
+  #isOpen = true;
+  /** Accept is off until this time. */
+  #pausedUntilMs = 0;
+  #live = 0;
+
+  constructor(parts: WorkerParts, records: ConnectionRecords, command: OpenCommand, readMail: () => void) {
+    this.slot = command.slot;
+    this.service = command.service;
+    this.#parts = parts;
+    this.#records = records;
+    this.#listener = command.descriptor;
+    this.#address = IpAddress.parse(command.address);
+    this.#port = command.port;
+    this.#options = receivedOptions(command.options);
+    this.#readMail = readMail;
+    this.#tag = this.#watch();
+  }
+
+  #watch(): number {
+    return this.#parts.reactor.watch(this.#listener, EPOLL.in | EPOLL.exclusive, this);
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  get live(): number {
+    return this.#live;
+  }
+
+  update(options: SentOptions): void {
+    this.#options = receivedOptions(options);
+    this.startHeld();
+  }
+
+  /** Accepts no more; connections go on. */
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    if (this.#tag !== 0) this.#parts.reactor.unwatch(this.#listener, this.#tag);
+    this.#tag = 0;
+  }
+
+  ready(): void {
+    // What was told before this client came holds for it.
+    this.#readMail();
+    for (let i = 0; i < ACCEPTS_PER_TURN && this.#isOpen; i++) {
+      const descriptor = this.#parts.sockets.accept(this.#listener);
+      if (descriptor >= 0) this.#admit(descriptor);
+      else if (descriptor === -ERRNO.EAGAIN) return;
+      else if (SHORTAGES.has(descriptor)) {
+        this.shortage("no file descriptor is left; raise the limit (ulimit -n)");
+        return this.#pause();
+      }
+      // Else this client went away before it was accepted: the next one.
+    }
+  }
+
+  /** Out of descriptors accept would fail at once again and again. */
+  #pause(): void {
+    if (this.#tag !== 0) this.#parts.reactor.unwatch(this.#listener, this.#tag);
+    this.#tag = 0;
+    this.#pausedUntilMs = performance.now() + LIMITS.acceptBackOffMs;
+    this.#parts.pause(this);
+  }
+
+  resume(): boolean {
+    if (!this.#isOpen) return true;
+    if (performance.now() < this.#pausedUntilMs) return false;
+    this.#tag = this.#watch();
+    return true;
+  }
+
+  #admit(descriptor: number): void {
+    const { memory, events, sockets, worker } = this.#parts;
+    if (!memory.tryReserve(worker, SOCKETS_PER_CONNECTION)) {
+      sockets.reset(descriptor);
+      events.dropped(this.service, "no-room");
+      this.#parts.trouble(
+        this.service,
+        "no file descriptor to spare; new connections are refused: raise the limit (ulimit -n)",
+      );
+      return;
+    }
+    const connection = this.#records.take();
+    this.#fillFlow(connection, descriptor);
+    memory.addLive(worker, this.slot, 1);
+    this.#live++;
+    connection.begin(this, this.#options, descriptor);
+    if (this.#mayRun()) this.#start(connection);
+    else this.#hold(connection);
+  }
+
+  /** Counts one more that runs, if it may; nobody goes past those that wait. */
+  #mayRun(): boolean {
+    const { maxConnections = Infinity } = this.#options;
+    const { memory } = this.#parts;
+    if (maxConnections !== Infinity && memory.held(this.slot) > 0) return false;
+    return memory.tryRun(this.slot, maxConnections);
+  }
+
+  #hold(connection: TcpConnection): void {
+    const { memory, worker } = this.#parts;
+    memory.addHeld(worker, this.slot, 1);
+    this.#held.add(connection);
+    if (memory.held(this.slot) > LIMITS.heldConnections) connection.end("no-room");
+    // Another worker's connection may have ended just before this one was seen to wait.
+    else this.startHeld();
+  }
+
+  #fillFlow(connection: TcpConnection, descriptor: number): void {
+    const { sockets } = this.#parts;
+    const { flow } = connection;
+    flow.protocol = PROTOCOL.tcp;
+    flow.family = readAddress(sockets.peer, flow.client);
+    flow.clientPort = portAt(sockets.peer);
+    flow.service = this.service;
+    flow.mark = 0;
+    flow.packets = 0;
+    flow.entry = NO_ENTRY;
+    flow.virtualPort = this.#port;
+    // The real local address costs a system call: asked for only where it is not known.
+    const local = this.#address.isUnspecified ? sockets.localEndpoint(descriptor).address : this.#address;
+    flow.virtual.set(local.words);
+  }
+
+  #start(connection: TcpConnection): void {
+    const { acceptProxyFrom } = this.#options;
+    const { flow } = connection;
+    const awaitsHeader = acceptProxyFrom.length > 0 &&
+      acceptProxyFrom.some((prefix) => prefix.contains(new IpAddress(flow.family, flow.client)));
+    connection.start(awaitsHeader);
+  }
+
+  /** Lets held connections run, as many as may. */
+  startHeld(): void {
+    const { memory, worker } = this.#parts;
+    const most = this.#options.maxConnections ?? Infinity;
+    for (const next of this.#held) {
+      if (!memory.tryRun(this.slot, most)) return;
+      this.#held.delete(next);
+      memory.addHeld(worker, this.slot, -1);
+      this.#start(next);
+    }
+  }
+
+  get hasHeld(): boolean {
+    return this.#held.size > 0;
+  }
+
+  ended(connection: TcpConnection, reason: EndReason, wasHeld: boolean): void {
+    const { memory, worker, events } = this.#parts;
+    this.#live--;
+    events.ended(this.service, reason, connection);
+    if (wasHeld && this.#held.delete(connection)) memory.addHeld(worker, this.slot, -1);
+    else memory.endRun(this.slot);
+    memory.addLive(worker, this.slot, -1);
+    memory.release(worker, SOCKETS_PER_CONNECTION);
+    if (this.#options.maxConnections !== undefined && memory.held(this.slot) > 0) this.#parts.ringAll();
+  }
+
+  /** Something on this host was missing: not the client's fault, nor the destination's. */
+  shortage(message: string): void {
+    this.#parts.trouble(this.service, message);
+  }
+}
