@@ -119,6 +119,22 @@ peerTest(
   },
 );
 
+peerTest("rules: a mark of PREROUTING chooses the service by firewall mark", ["curl"], async () => {
+  await using stack = new AsyncDisposableStack();
+  const web = stack.use(await startHttpProcess());
+  const rules = { prerouting: [{ source: "127.0.0.7", target: { mark: 7 } }] };
+  const { services, ...rest } = await configOf(Promise.resolve({ port: 1 }), rules);
+  const marked = { name: "marked", mark: 7, listen: "off", healthCheck: "off" };
+  const destinations = [`127.0.0.1:${web.port}`];
+  const lvsd = stack.use(
+    await LvsdProcess.start({ ...rest, services: [...services, { ...marked, destinations }] }),
+  );
+  const port = await lvsd.portOf("web");
+  assert.equal(await curl("127.0.0.7", port), "served");
+  assert.equal(await curl("127.0.0.1", port), "reset", "the real server of web is not there");
+  assert.equal((await lvsd.service("marked")).counters.connections, 1);
+});
+
 peerTest("rules: allow and deny of a service hold although INPUT accepts", ["curl"], async () => {
   await using stack = new AsyncDisposableStack();
   const web = Promise.resolve(stack.use(await startHttpProcess()));
