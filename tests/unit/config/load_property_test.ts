@@ -115,6 +115,48 @@ Deno.test("load: any values at the right keys are a config or a ConfigError", ()
   fc.assert(fc.property(config, (it) => loadOrRefuse(JSON.stringify(it))), { numRuns: 2_000 });
 });
 
+Deno.test("load: any rules at the right keys are a config or a ConfigError", () => {
+  const value = fc.oneof(
+    fc.anything({ maxDepth: 2 }).map(jsonLike),
+    fc.constantFrom(
+      "drop",
+      "10.0.0.0/8",
+      "tcp",
+      80,
+      "80-90",
+      "10/s",
+      { mark: 7 },
+      { jump: "own" },
+      "web",
+      null,
+      [],
+      {},
+    ),
+  );
+  const keys = [
+    "family",
+    "protocol",
+    "source",
+    "destination",
+    "ports",
+    "sourcePorts",
+    "service",
+    "mark",
+    "state",
+  ];
+  const more = ["inInterface", "outInterface", "connectionsAbove", "limit", "not", "comment", "target"];
+  const rule = fc.dictionary(fc.constantFrom(...keys, ...more), value, { maxKeys: 5 });
+  const rules = fc.oneof(value, fc.array(fc.oneof(rule, value), { maxLength: 4 }));
+  const chain = fc.oneof(rules, fc.record({ policy: value, chain: rules }, { requiredKeys: [] }));
+  const config = fc.record({
+    rules: fc.oneof(value, fc.dictionary(fc.constantFrom("prerouting", "input", "forward", "output"), chain)),
+    services: fc.array(fc.dictionary(fc.constantFrom("listen", "allow", "deny", "limit"), value), {
+      maxLength: 2,
+    }),
+  }, { requiredKeys: [] });
+  fc.assert(fc.property(config, (it) => loadOrRefuse(JSON.stringify(it))), { numRuns: 2_000 });
+});
+
 Deno.test("load: a config means the same as YAML and as JSON", () => {
   fc.assert(fc.property(plainConfig, (plain) => {
     const fromJson = loadConfig(JSON.stringify(plain), "any.yaml", NO_ENV);
