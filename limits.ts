@@ -126,8 +126,17 @@ export const LIMITS = {
   /** How often the director's slow timers run, milliseconds; the kernel's are exact to 4 ms, its shortest time-out is 2 s. */
   directorTickMs: 100,
 
+  /** Size of the file of --state: 65,536 destinations with thresholds and tunnels have 10 MB. */
+  stateFileBytes: 32 * 1_024 * 1_024,
+  /** Wait of an ipvsadm command for the name of one address, milliseconds; the C library waits 5 s for each server. */
+  toolLookUpWaitMs: 1_000,
+
   /** Body of one request to the admin API. */
   adminBodyBytes: 1_024 * 1_024,
+  /** The same over the control socket, whose users are trusted: `ipvsadm -R` of 65,536 destinations has 6 MB. */
+  controlBodyBytes: 16 * 1_024 * 1_024,
+  /** Connections to the control socket: scripts run many commands at once, and each command is one connection. */
+  controlConnections: 512,
   /** Connections to one admin listener; the oldest without a request gives way. Monitoring needs two or three. */
   adminConnections: 64,
   /** From a connect to the admin API to the last byte of the request, milliseconds: a LAN needs a few. */

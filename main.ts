@@ -15,6 +15,7 @@ if (import.meta.main) {
     stdout: (text) => writeAll(Deno.stdout, text),
     stderr: (text) => writeAll(Deno.stderr, text),
     env: (name) => Deno.env.get(name),
+    stdin: () => new Response(Deno.stdin.readable).text(),
     isTerminal: Deno.stdout.isTerminal(),
   });
   Deno.exit(code);

@@ -11,6 +11,8 @@ import type { RequestHandler } from "./http_request.ts";
 import { METRICS_CONTENT_TYPE, renderMetrics } from "./metrics.ts";
 import type { StatusSource } from "./source.ts";
 import { addSysctlRoute } from "./sysctl_route.ts";
+import type { ToolRunner } from "./tool.ts";
+import { addToolRoutes } from "./tool_routes.ts";
 
 /**
  * Who may use an app. `owner`: whoever can connect (the control socket, whose file mode decides). `loopback`: this
@@ -22,7 +24,7 @@ export type Access =
   | { readonly kind: "token"; readonly token: string };
 
 export interface AdminAppOptions {
-  readonly source: StatusSource;
+  readonly source: StatusSource & ToolRunner;
   readonly version: string;
   readonly access: Access;
   /** Told of an error that is a defect; the client gets a plain 500. */
@@ -40,7 +42,13 @@ const INDEX: readonly (readonly [method: "GET" | "POST", path: string, summary: 
   ["POST", "/rules/zero", "the same, and the counters begin at 0"],
   ["GET", "/record", "the flight recorder, as a script"],
   ["GET", "/explain", "?flow=...: where a flow would go, and why"],
+  ["GET", "/proc/ip_vs", "as under /proc/net; also ip_vs_conn, ip_vs_stats and the others there"],
   ["POST", "/reload", "read the config file again; 422 and no change when it has mistakes"],
+  [
+    "POST",
+    "/ipvsadm",
+    'one command: {"words": ["-L", "-n"], "stdin": ""}; needs the control socket or a token',
+  ],
 ];
 
 /** Makes the app; it holds no state of its own. */
@@ -60,6 +68,8 @@ export function createAdminApp(options: AdminAppOptions): RequestHandler {
   app.get("/", (context) => context.text(indexPage(version)));
   addRoutes(app, source);
   addSysctlRoute(app, source);
+  // Without a token the address is open to every user of this host.
+  addToolRoutes(app, source, access.kind !== "loopback");
 
   refuseOtherMethods(app);
   app.notFound((context) =>

@@ -12,6 +12,7 @@ import { DirectorError, ProtocolError, SystemError, ValueError } from "../errors
 import { LIMITS } from "../limits.ts";
 import type { Explanation } from "../simulator/explain.ts";
 import type { Readiness, ReloadOutcome, RulesStatus, Status, SysctlState } from "./source.ts";
+import { isToolAnswer, type ToolAnswer, type ToolRequest } from "./tool.ts";
 
 /** Which daemon: by the path of its control socket, or by the URL of its admin address. */
 export type ControlTarget =
@@ -125,6 +126,19 @@ export class ControlClient {
   async explain(flow: string): Promise<Explanation> {
     const answer = await this.#ask("GET", `/explain?${new URLSearchParams({ flow })}`);
     return this.#read<Explanation>(answer, [200], (it) => Array.isArray(it.destinations));
+  }
+
+  /** One command of ipvsadm; what it changed is in force when the answer is there. */
+  async tool(request: ToolRequest): Promise<ToolAnswer> {
+    const answer = await this.#ask("POST", "/ipvsadm", JSON.stringify(request));
+    return this.#read<ToolAnswer>(answer, [200], isToolAnswer);
+  }
+
+  /** Text of a view of `/proc/net`. */
+  async proc(view: string): Promise<string> {
+    const answer = await this.#ask("GET", `/proc/${view}`);
+    if (answer.status === 200) return answer.text;
+    return this.#read(answer, [], () => false);
   }
 
   /** For people: the socket's path or the URL. */

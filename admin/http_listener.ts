@@ -35,6 +35,16 @@ export const ADMIN_WAITS: HttpWaits = {
   closeMs: LIMITS.adminCloseMs,
 };
 
+/** How much clients may take of the process. */
+interface HttpRoom {
+  readonly connections: number;
+  readonly bodyBytes: number;
+}
+
+/** Whoever can open the Unix socket may stop the process anyway. */
+const PATH_ROOM: HttpRoom = { connections: LIMITS.controlConnections, bodyBytes: LIMITS.controlBodyBytes };
+const PORT_ROOM: HttpRoom = { connections: LIMITS.adminConnections, bodyBytes: LIMITS.adminBodyBytes };
+
 /** An open connection. */
 interface Client {
   /** Its request is complete: it is not pushed out by newer ones. */
@@ -49,17 +59,25 @@ export class HttpListener implements AsyncDisposable {
   readonly #handler: RequestHandler;
   readonly #clock: Clock;
   readonly #waits: HttpWaits;
+  readonly #room: HttpRoom;
   readonly #server: Server = createServer({ headersTimeout: 0, requestTimeout: 0 });
   /** Oldest first. */
   readonly #clients = new Map<ConnectionStream, Client>();
   readonly #allGone = Promise.withResolvers<void>();
   #closing: Promise<void> | undefined;
 
-  private constructor(listener: Deno.Listener, handler: RequestHandler, clock: Clock, waits: HttpWaits) {
+  private constructor(
+    listener: Deno.Listener,
+    handler: RequestHandler,
+    clock: Clock,
+    waits: HttpWaits,
+    room: HttpRoom,
+  ) {
     this.#listener = listener;
     this.#handler = handler;
     this.#clock = clock;
     this.#waits = waits;
+    this.#room = room;
     this.#server.on("request", (incoming, outgoing) => void this.#serve(incoming, outgoing));
     this.#server.on("clientError", (_error, stream) => stream.destroy());
   }
@@ -74,7 +92,7 @@ export class HttpListener implements AsyncDisposable {
     const listener = "path" in place
       ? Deno.listen({ transport: "unix", path: place.path })
       : Deno.listen({ hostname: place.host, port: place.port });
-    const opened = new HttpListener(listener, handler, clock, waits);
+    const opened = new HttpListener(listener, handler, clock, waits, "path" in place ? PATH_ROOM : PORT_ROOM);
     void opened.#acceptAll();
     return opened;
   }
@@ -116,7 +134,7 @@ export class HttpListener implements AsyncDisposable {
   }
 
   #admit(stream: ConnectionStream): void {
-    if (this.#clients.size >= LIMITS.adminConnections) (this.#oldestWaiting() ?? stream).destroy();
+    if (this.#clients.size >= this.#room.connections) (this.#oldestWaiting() ?? stream).destroy();
     this.#clients.set(stream, { isServed: false, deadline: this.#deadline(stream, this.#waits.requestMs) });
     stream.once("close", () => {
       this.#clients.get(stream)?.deadline.cancel();
@@ -141,7 +159,7 @@ export class HttpListener implements AsyncDisposable {
     const client = stream instanceof ConnectionStream ? this.#clients.get(stream) : undefined;
     if (!(stream instanceof ConnectionStream) || client === undefined) return;
     try {
-      const request = await readRequest(incoming);
+      const request = await readRequest(incoming, this.#room.bodyBytes);
       client.isServed = true;
       client.deadline.cancel();
       const answer = request instanceof Request ? await this.#handler(request) : request;

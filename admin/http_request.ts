@@ -4,20 +4,22 @@
  * @module
  */
 import type { IncomingMessage } from "node:http";
-import { LIMITS } from "../limits.ts";
 import { errorAnswer } from "./answer.ts";
 
 /** Answers a request; never rejects. */
 export type RequestHandler = (request: Request) => Promise<Response>;
 
-/** Reads all of it, or says why not. Rejects when the client goes away. */
-export async function readRequest(incoming: IncomingMessage): Promise<Request | Response> {
+/** Reads all of it, or says why not (a body of more than `bodyBytes`). Rejects when the client goes away. */
+export async function readRequest(
+  incoming: IncomingMessage,
+  bodyBytes: number,
+): Promise<Request | Response> {
   const url = targetUrl(incoming);
   if (url === null) return errorAnswer(400, "BAD_REQUEST", `"${incoming.url}" is not a path`);
   const announced = Number(incoming.headers["content-length"] ?? 0);
-  const body = announced > LIMITS.adminBodyBytes ? undefined : await readBody(incoming);
+  const body = announced > bodyBytes ? undefined : await readBody(incoming, bodyBytes);
   if (body === undefined) {
-    return errorAnswer(413, "BODY_TOO_LARGE", `a request body may have ${LIMITS.adminBodyBytes} bytes`);
+    return errorAnswer(413, "BODY_TOO_LARGE", `a request body may have ${bodyBytes} bytes`);
   }
   const method = incoming.method ?? "GET";
   const headers = headersOf(incoming);
@@ -50,19 +52,22 @@ function headersOf(incoming: IncomingMessage): Headers {
 }
 
 /**
- * The whole body, or `undefined` when it has more than `LIMITS.adminBodyBytes`; the rest is then read and thrown away, as
+ * The whole body, or `undefined` when it has more than `mostBytes`; the rest is then read and thrown away, as
  * an answer to somebody who still sends is lost in the reset.
  */
-function readBody(incoming: IncomingMessage): Promise<Uint8Array<ArrayBuffer> | undefined> {
+function readBody(
+  incoming: IncomingMessage,
+  mostBytes: number,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array<ArrayBuffer> | undefined>();
   const chunks: Uint8Array[] = [];
   let size = 0;
   incoming.on("data", (chunk: Uint8Array) => {
     size += chunk.byteLength;
-    if (size <= LIMITS.adminBodyBytes) chunks.push(chunk);
+    if (size <= mostBytes) chunks.push(chunk);
     else chunks.length = 0;
   });
-  incoming.once("end", () => resolve(size <= LIMITS.adminBodyBytes ? joined(chunks, size) : undefined));
+  incoming.once("end", () => resolve(size <= mostBytes ? joined(chunks, size) : undefined));
   incoming.once("error", reject);
   incoming.once("close", () => reject(new Error("the request was cut off")));
   return promise;

@@ -13,12 +13,13 @@ import { assertListenAllowed } from "./guard.ts";
 import { HttpListener, type ListenPlace } from "./http_listener.ts";
 import type { SocketPlace } from "./socket_path.ts";
 import type { StatusSource } from "./source.ts";
+import type { ToolRunner } from "./tool.ts";
 
 /** A live daemon answers in a few milliseconds; one that hangs is named without its pid. */
 const OWNER_WAIT_MS = 1_000;
 
 export interface AdminServerOptions {
-  readonly source: StatusSource;
+  readonly source: StatusSource & ToolRunner;
   readonly version: string;
   readonly clock: Clock;
   /** Told of an error that is a defect. */

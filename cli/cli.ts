@@ -10,6 +10,9 @@ import type { CliContext, Command, ParsedArgs } from "./command.ts";
 import { demo } from "./demo.ts";
 import { explain } from "./explain.ts";
 import { record } from "./record.ts";
+import { suggestion } from "../config/nearest.ts";
+import { ipvsadm } from "./ipvsadm.ts";
+import { proc } from "./proc.ts";
 import { reload } from "./reload.ts";
 import { rules } from "./rules.ts";
 import { run } from "./run.ts";
@@ -34,6 +37,8 @@ export const COMMANDS: readonly Command[] = [
   record,
   simulate,
   whatIf,
+  ipvsadm,
+  proc,
 ];
 
 /**
@@ -71,10 +76,12 @@ async function dispatch(words: readonly string[], context: CliContext): Promise<
   }
   const command = COMMANDS.find((it) => it.name === name);
   if (command === undefined) {
-    throw new UsageError("UNKNOWN_COMMAND", `no command "${name}"; there are ${commandNames()}`, {
+    const hint = suggestion(name, COMMANDS.map((it) => it.name));
+    throw new UsageError("UNKNOWN_COMMAND", `no command "${name}"; there are ${commandNames()}${hint}`, {
       value: name,
     });
   }
+  if (command.takesWordsAsTheyAre) return await command.run({ values: {}, positionals: rest }, context);
   if (rest.includes("--help") || rest.includes("-h")) {
     context.stdout(command.usage);
     return EXIT.ok;
@@ -89,9 +96,13 @@ function parse(command: Command, words: readonly string[]): ParsedArgs {
     parsed = parseArgs({ args: [...words], options: command.options, allowPositionals: true });
   } catch (error) {
     const what = error instanceof Error ? error.message.split(". To specify")[0] ?? "" : String(error);
-    throw new UsageError("BAD_OPTION", `${command.name}: ${what}; see: lvsd ${command.name} --help`, {
-      command: command.name,
-    });
+    throw new UsageError(
+      "BAD_OPTION",
+      `${command.name}: ${what}${optionHint(what, command)}; see: lvsd ${command.name} --help`,
+      {
+        command: command.name,
+      },
+    );
   }
   const count = parsed.positionals.length;
   if (count < least || count > most) {
@@ -110,6 +121,12 @@ function parse(command: Command, words: readonly string[]): ParsedArgs {
     );
   }
   return parsed;
+}
+
+/** `; did you mean "--watch"?` for a long option that there is not. */
+function optionHint(what: string, { options }: Command): string {
+  const [, name] = /^Unknown option '(--[^'=]+)/.exec(what) ?? [];
+  return name === undefined ? "" : suggestion(name, [...Object.keys(options), "help"].map((it) => `--${it}`));
 }
 
 function commandNames(): string {

@@ -11,6 +11,8 @@ export interface CliContext {
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
   readonly env: (name: string) => string | undefined;
+  /** All of standard input; absent where there is none. */
+  readonly stdin?: () => Promise<string>;
   /** Colours and rewritten lines are for people only. */
   readonly isTerminal: boolean;
 }
@@ -32,6 +34,8 @@ export interface Command {
   readonly options: ParseArgsOptionsConfig;
   /** How many words without a dash it takes; none when absent. */
   readonly positionals?: { readonly least: number; readonly most: number };
+  /** Everything behind the name is its own affair, `--help` too, and comes as positionals. */
+  readonly takesWordsAsTheyAre?: true;
   /** @returns the exit code, see `EXIT` */
   run(args: ParsedArgs, context: CliContext): Promise<number>;
 }

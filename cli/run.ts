@@ -13,8 +13,9 @@ import { VERSION } from "./version.ts";
 
 const USAGE = `lvsd run - balance traffic until a signal ends it
 
-Usage: lvsd run -c FILE [--watch]
+Usage: lvsd run -c FILE [--watch] [--state FILE]
        lvsd run --tcp ADDRESS --to SERVERS [-s SCHEDULER] [...]
+       lvsd run [--state FILE]            no service at first: lvsd ipvsadm makes them
 
   -c, --config FILE      the services, see config.example.yaml
   -w, --watch            reload when FILE changes
@@ -22,6 +23,7 @@ Usage: lvsd run -c FILE [--watch]
       --udp ADDRESS      the same for UDP; --tcp and --udp may be given several times
       --to SERVERS       real servers, comma-separated: 127.0.0.1:3001,127.0.0.1:3002@3 (@3 is the weight)
   -s, --scheduler NAME   wlc (default), rr, wrr, lc, sed, nq, sh, mh, dh, lblc, lblcr, fo, ovf, twos
+      --state FILE       keep what lvsd ipvsadm makes across restarts
       --admin ADDRESS    admin API (default 127.0.0.1:9180), or off
       --log FORMAT       text (default) or json
       --log-level LEVEL  debug, info (default), warning, error
@@ -45,6 +47,7 @@ export const run: Command = {
     udp: { type: "string", multiple: true },
     to: { type: "string", multiple: true },
     scheduler: { type: "string", short: "s" },
+    state: { type: "string" },
     admin: { type: "string" },
     log: { type: "string" },
     "log-level": { type: "string" },
@@ -60,6 +63,7 @@ async function runDirector(args: ParsedArgs, context: CliContext): Promise<numbe
     load,
     version: VERSION,
     watch: args.values["watch"] === true,
+    ...optionalText(args, "state", "stateFile"),
     ready: ({ daemon }) => {
       const { unbound, services } = daemon;
       // From a file, an address may still come (a VIP on its way); on a command line somebody waits for an answer.
@@ -91,17 +95,7 @@ function fromOptions(args: ParsedArgs): () => Promise<Config> {
   if (args.values["watch"] === true) {
     throw new UsageError("NOTHING_TO_WATCH", "--watch needs a file to watch: give --config FILE", {});
   }
-  if (textOptions(args, "tcp").length + textOptions(args, "udp").length === 0) {
-    throw new UsageError(
-      "NOTHING_TO_DO",
-      "nothing to balance: give --config FILE, or --tcp ADDRESS --to SERVERS",
-      {},
-    );
-  }
-  const optional = (name: string, key: string) => {
-    const text = textOption(args, name);
-    return text === undefined ? {} : { [key]: text };
-  };
+  const optional = (name: string, key: string) => optionalText(args, name, key);
   const config = configFromOptions({
     tcp: textOptions(args, "tcp"),
     udp: textOptions(args, "udp"),
@@ -112,4 +106,13 @@ function fromOptions(args: ParsedArgs): () => Promise<Config> {
     ...optional("log-level", "logLevel"),
   });
   return () => Promise.resolve(config);
+}
+
+function optionalText<Key extends string>(
+  args: ParsedArgs,
+  name: string,
+  key: Key,
+): { [key in Key]?: string } {
+  const text = textOption(args, name);
+  return text === undefined ? {} : { [key]: text } as { [key in Key]?: string };
 }

@@ -23,7 +23,7 @@ export interface ConfigOptions {
 }
 
 /**
- * Reads the options as the config file that says the same.
+ * Reads the options as the config file that says the same. Without any address to listen on there are no services.
  *
  * @throws {UsageError} `OPTIONS_INVALID` with every mistake, each with its option
  *
@@ -38,10 +38,11 @@ export interface ConfigOptions {
 export function configFromOptions(options: ConfigOptions): Config {
   const { tcp, udp, to, scheduler, admin, logFormat, logLevel } = options;
   const destinations = to.flatMap((it) => it.split(",")).map((it) => it.trim()).filter((it) => it !== "");
-  if (tcp.length + udp.length === 0) {
+  const isEmpty = tcp.length + udp.length === 0;
+  if (isEmpty && (destinations.length > 0 || scheduler !== undefined)) {
     throw invalid(["--tcp or --udp is missing: name an address to listen on, as --tcp :8080"]);
   }
-  if (destinations.length === 0) {
+  if (!isEmpty && destinations.length === 0) {
     throw invalid(["--to is missing: name the real servers, as --to 127.0.0.1:3001,127.0.0.1:3002@3"]);
   }
   const service = (protocol: "tcp" | "udp") => (listen: string) =>

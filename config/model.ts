@@ -8,6 +8,7 @@ import type { KernelSysctlName } from "../director/sysctl_text.ts";
 import type { HealthTiming } from "../healthcheck/timing.ts";
 import type { Chain } from "../hooks/rule.ts";
 import type { Endpoint, EndpointText } from "../net/endpoint.ts";
+import type { Tunnel } from "../modes/tunnel.ts";
 import type { ForwardingMethodName } from "../modes/rules.ts";
 import type { Prefix } from "../net/prefix.ts";
 
@@ -103,6 +104,8 @@ export interface PersistenceConfig {
   readonly prefixLength: number;
   /** What else keeps a client with its destination; UDP only. */
   readonly engine?: "sip";
+  /** An IPv4 netmask that counts in place of the prefix; only ipvsadm sets it (`-M`), and any will do. */
+  readonly netmask?: number;
 }
 
 export interface DestinationConfig {
@@ -113,6 +116,10 @@ export interface DestinationConfig {
   /** 0 = off. */
   readonly upperThreshold: number;
   readonly lowerThreshold: number;
+  /** Its own forwarding method in place of the service's; only ipvsadm sets it. */
+  readonly method?: ForwardingMethodName;
+  /** Of a destination with the method tun; only ipvsadm sets it. */
+  readonly tunnel?: Tunnel;
   /** `false`: never checked, always up. */
   readonly healthCheck?: HealthCheckConfig | false;
 }

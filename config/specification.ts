@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { DestinationSpec, ServiceSpec } from "../director/specs.ts";
+import type { DestinationSpec, PersistenceSpec, ServiceSpec } from "../director/specs.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import { PROTOCOL } from "../net/flow.ts";
 import { markFamily } from "./identity.ts";
-import type { DestinationConfig, ForwardingMethodName, ServiceConfig } from "./model.ts";
+import type { DestinationConfig, ForwardingMethodName, PersistenceConfig, ServiceConfig } from "./model.ts";
 
 /** The virtual service that a configured one is. */
 export function serviceSpecification(config: ServiceConfig): ServiceSpec {
@@ -22,16 +22,21 @@ export function serviceSpecification(config: ServiceConfig): ServiceSpec {
     flags: config.schedulerFlags,
     onePacket: config.onePacket,
     ...(persistence === undefined ? {} : {
-      persistence: { timeoutMs: persistence.timeoutMs, prefixLength: persistence.prefixLength },
+      persistence: clientGranularity(persistence),
       ...(persistence.engine === undefined ? {} : { persistenceEngine: persistence.engine }),
     }),
   };
+}
+
+function clientGranularity({ timeoutMs, prefixLength, netmask }: PersistenceConfig): PersistenceSpec {
+  return netmask === undefined ? { timeoutMs, prefixLength } : { timeoutMs, netmask };
 }
 
 /**
  * The destination that a configured one is.
  *
  * @param endpoint its address; that of a name once it is resolved
+ * @param method the service's
  */
 export function destinationSpecification(
   config: DestinationConfig,
@@ -41,10 +46,11 @@ export function destinationSpecification(
   return {
     address: endpoint.address,
     port: endpoint.port,
-    method,
+    method: config.method ?? method,
     weight: config.weight,
     upperThreshold: config.upperThreshold,
     lowerThreshold: config.lowerThreshold,
     allowMixedFamilies: true,
+    ...(config.tunnel === undefined ? {} : { tunnel: config.tunnel }),
   };
 }

@@ -5,8 +5,10 @@
  * @module
  */
 import type { Readiness, ReloadOutcome, RulesStatus, Status, StatusSource } from "../admin/source.ts";
+import type { ToolAnswer, ToolRequest } from "../admin/tool.ts";
 import type { Timer } from "../clock.ts";
 import type { Config } from "../config/model.ts";
+import type { Plan } from "../config/plan.ts";
 import type { Director } from "../director/director.ts";
 import type { KernelSysctlName, SysctlState } from "../director/sysctl_text.ts";
 import type { Engine } from "../engines/engine.ts";
@@ -17,11 +19,16 @@ import { flowOf, parseFlow } from "../simulator/flows.ts";
 import type { ServiceReference } from "../simulator/script.ts";
 import type { EngineLog } from "./engine_log.ts";
 import { assemble, type Assembly } from "./assembly.ts";
+import { hostInterfaces } from "./own_listeners.ts";
 import { Reloader } from "./reloader.ts";
 import { Switches } from "./switches.ts";
 import { ServiceSet } from "./service_set.ts";
 import { readinessOf, type ReportFacts, statusOf } from "./status_report.ts";
 import type { DaemonOptions } from "./options.ts";
+import { systemNames } from "./system_names.ts";
+import { ToolDesk } from "./tool_desk.ts";
+import { ToolTable } from "./tool_table.ts";
+import { Turns } from "./turns.ts";
 
 /** A running director. */
 export class Daemon implements StatusSource {
@@ -31,6 +38,8 @@ export class Daemon implements StatusSource {
   readonly #services: ServiceSet;
   readonly #switches: Switches;
   readonly #reloader: Reloader;
+  readonly #turns = new Turns();
+  readonly #tool: ToolDesk;
   readonly #options: DaemonOptions;
   readonly #startedMs: number;
   readonly #startedWallMs: number;
@@ -53,14 +62,16 @@ export class Daemon implements StatusSource {
     this.#switches = new Switches(this.director.sysctl, options.logger);
     this.#reloader = new Reloader({
       ...options,
-      apply: (config, plan) => this.#apply(config, plan.logChanged),
+      apply: (config, plan) => this.#turns.run(() => this.#apply(config, plan)),
     });
+    this.#tool = this.#openTool(options);
   }
 
   /** Starts everything that `options.config` names; resolves when each listener is open or known to be unbound. */
   static async start(options: DaemonOptions): Promise<Daemon> {
     const daemon = new Daemon(options);
-    await daemon.#apply(options.config, false);
+    await daemon.#apply(options.config, undefined);
+    await daemon.#tool.restore();
     daemon.#scheduleTick();
     return daemon;
   }
@@ -128,6 +139,16 @@ export class Daemon implements StatusSource {
     return this.#reloader.reload();
   }
 
+  /** One command of ipvsadm. */
+  tool(request: ToolRequest): Promise<ToolAnswer> {
+    return this.#tool.run(request);
+  }
+
+  /** A view of `/proc/net`, undefined when there is none of this name. */
+  proc(name: string): string | undefined {
+    return this.#tool.proc(name);
+  }
+
   /**
    * Refuses new connections, lets the old ones go on until the deadline of the configuration, resets the rest spread
    * over its window, and stops.
@@ -169,16 +190,34 @@ export class Daemon implements StatusSource {
     await checksStopped;
   }
 
-  async #apply(config: Config, logChanged: boolean): Promise<void> {
+  /** @param plan undefined at the start; a reload leaves time-outs that the file did not change to `ipvsadm --set` */
+  async #apply(config: Config, plan: Plan | undefined): Promise<string[]> {
     const { tcpMs, tcpFinMs, udpMs } = config.timeouts;
-    this.director.setTimeouts({ tcpMs, tcpFinMs, udpMs });
+    if (plan?.changes.some((it) => it.kind === "section-changed" && it.section === "timeouts") ?? true) {
+      this.director.setTimeouts({ tcpMs, tcpFinMs, udpMs });
+    }
     this.#switches.apply(config.ipvs);
     this.events.logConnections = config.log.connections;
-    if (logChanged) await this.#options.onLogConfig?.(config.log);
+    if (plan?.logChanged) await this.#options.onLogConfig?.(config.log);
     // First the rules, then what opens listeners: nobody slips in between.
     this.#assembly.rules.apply(config);
-    await this.#services.apply(config);
+    const notes = await this.#services.apply(config);
     this.#assembly.rules.namesChanged();
+    return notes;
+  }
+
+  #openTool({ clock, logger, stateFile }: DaemonOptions): ToolDesk {
+    const table = new ToolTable({
+      director: this.director,
+      services: this.#services,
+      engine: this.engine.name,
+      turns: this.#turns,
+      logger,
+      nowMs: () => clock.nowMs(),
+      interfaces: hostInterfaces,
+      refusal: () => this.#draining ? "lvsd is draining; nothing is changed any more" : undefined,
+    });
+    return new ToolDesk({ table, turns: this.#turns, logger, names: () => systemNames(clock), stateFile });
   }
 
   #scheduleTick(): void {

@@ -98,5 +98,5 @@ export class Member {
 
 function sameSpecification(a: DestinationConfig, b: DestinationConfig): boolean {
   return a.weight === b.weight && a.upperThreshold === b.upperThreshold &&
-    a.lowerThreshold === b.lowerThreshold;
+    a.lowerThreshold === b.lowerThreshold && a.method === b.method;
 }

@@ -23,6 +23,8 @@ export interface DaemonOptions {
   readonly dialer: Dialer;
   readonly lookUpName: LookUpName;
   readonly localAddresses: LocalAddresses;
+  /** Where changes made by ipvsadm are kept across restarts; undefined keeps them nowhere. */
+  readonly stateFile?: string | undefined;
   /** Log settings changed at a reload. */
   readonly onLogConfig?: (config: Config["log"]) => Promise<void>;
   /** Log records lost so far. */

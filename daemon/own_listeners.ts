@@ -14,6 +14,11 @@ export function hostAddresses(): readonly IpAddress[] {
   return Deno.networkInterfaces().flatMap((it) => IpAddress.tryParse(it.address) ?? []);
 }
 
+/** Names of this host's interfaces; Deno does not tell their MTU, and Ethernet's is the usual one. */
+export function hostInterfaces(): readonly { readonly name: string; readonly mtu: number }[] {
+  return [...new Set(Deno.networkInterfaces().map((it) => it.name))].map((name) => ({ name, mtu: 1_500 }));
+}
+
 /** The addresses we listen on, by protocol. */
 export class OwnListeners {
   readonly #localAddresses: LocalAddresses;

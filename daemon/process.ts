@@ -29,6 +29,8 @@ export interface ProcessOptions {
   readonly version: string;
   /** Reload when the file changes. */
   readonly watch: boolean;
+  /** See {@linkcode DaemonOptions}. */
+  readonly stateFile?: string;
   /** Called when everything is up; a rejection ends the process. */
   readonly ready?: (running: RunningProcess) => void | Promise<void>;
 }

@@ -20,7 +20,7 @@ export interface LastReload {
 /** Runs reloads in the order they were asked for. */
 export class Reloader {
   readonly #load: () => Promise<Config>;
-  readonly #apply: (config: Config, plan: Plan) => Promise<void>;
+  readonly #apply: (config: Config, plan: Plan) => Promise<readonly string[]>;
   readonly #clock: Clock;
   readonly #logger: Logger;
   #config: Config;
@@ -31,7 +31,8 @@ export class Reloader {
   constructor(options: {
     config: Config;
     load: () => Promise<Config>;
-    apply: (config: Config, plan: Plan) => Promise<void>;
+    /** Resolves with what else was changed, one line each. */
+    apply: (config: Config, plan: Plan) => Promise<readonly string[]>;
     clock: Clock;
     logger: Logger;
   }) {
@@ -82,10 +83,10 @@ export class Reloader {
       return { ok: false, message: `nothing was changed: ${reasonOf(error)}`, problems, changes: [] };
     }
     const plan = planChange(this.#config, config);
-    await this.#apply(config, plan);
+    const notes = await this.#apply(config, plan);
     this.#config = config;
     this.#generation++;
-    const changes = plan.changes.map((it) => it.text);
+    const changes = [...plan.changes.map((it) => it.text), ...notes];
     const message = changes.length === 0
       ? "nothing has changed"
       : `${changes.length} change${changes.length === 1 ? "" : "s"} applied`;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Config } from "../config/model.ts";
+import type { Config, ServiceConfig } from "../config/model.ts";
 import { suggestion } from "../config/nearest.ts";
 import { serviceIdentity } from "../config/plan.ts";
 import { ValueError } from "../errors.ts";
@@ -20,12 +20,19 @@ interface Retired {
   resetting: boolean;
 }
 
-/** The services in config order, and the ones that are on their way out. */
+/** Who made a service. A reload touches the file's services only. */
+export type ServiceOwner = "file" | "ipvsadm";
+
+/** The file's services in its order, then ipvsadm's; and the ones that are on their way out. */
 export class ServiceSet {
   readonly #assembly: Assembly;
   #current: VirtualService[] = [];
   readonly #retired = new Map<string, Retired>();
   #drain: Config["drain"] | undefined;
+  /** Identities of services that ipvsadm made. */
+  readonly #ownedByTool = new Set<string>();
+  /** Identities of the file's services that ipvsadm has changed or deleted since the last reload. */
+  readonly #changedByTool = new Set<string>();
 
   constructor(assembly: Assembly) {
     this.#assembly = assembly;
@@ -35,13 +42,20 @@ export class ServiceSet {
     return this.#current;
   }
 
-  /** Makes the set what `config` says. Services that did not change keep listeners, connections, counters and health. */
-  async apply(config: Config): Promise<void> {
+  /**
+   * Makes the file's part of the set what `config` says. Services that did not change keep listeners, connections,
+   * counters and health; those of ipvsadm are left alone, unless the file has come to name them.
+   *
+   * @returns one line for each thing of ipvsadm's that this undid
+   */
+  async apply(config: Config): Promise<string[]> {
     this.#drain = config.drain;
     const known = new Map(this.#current.map((it) => [it.key, it]));
     const opened: VirtualService[] = [];
-    this.#current = config.services.map((wished) => {
+    const notes: string[] = [];
+    const fromFile = config.services.map((wished) => {
       const key = serviceIdentity(wished);
+      notes.push(...this.#claim(key, wished.name));
       const service = known.get(key) ?? this.#revive(key);
       known.delete(key);
       if (service !== undefined) {
@@ -53,9 +67,63 @@ export class ServiceSet {
       opened.push(fresh);
       return fresh;
     });
+    const left = [...known.values()];
+    const gone = left.filter((it) => this.ownerOf(it) === "file");
+    this.#current = [...fromFile, ...left.filter((it) => !gone.includes(it))];
+    this.#changedByTool.clear();
     // Old listeners close before new ones open: the new one may be the old address under another protocol or name.
-    await Promise.all([...known.values()].map((service) => this.#retire(service)));
+    await Promise.all(gone.map((service) => this.#retire(service)));
     await Promise.all(opened.map((service) => service.listener.open()));
+    return notes;
+  }
+
+  ownerOf({ key }: VirtualService): ServiceOwner {
+    return this.#ownedByTool.has(key) ? "ipvsadm" : "file";
+  }
+
+  /** Whether ipvsadm has changed a service of the file since the last reload. */
+  isChanged({ key }: VirtualService): boolean {
+    return this.#changedByTool.has(key);
+  }
+
+  /**
+   * Makes a service for ipvsadm; resolves when it listens or is known to be unbound.
+   *
+   * @throws {DirectorError} `ENOENT`, `ENOMEM`, and nothing is made
+   */
+  async add(config: ServiceConfig): Promise<void> {
+    const revived = this.#revive(serviceIdentity(config));
+    revived?.update(config);
+    const service = revived ?? new VirtualService(config, this.#assembly);
+    if (!this.#changedByTool.has(service.key)) this.#ownedByTool.add(service.key);
+    this.#current = [...this.#current, service];
+    await service.listener.open();
+  }
+
+  /**
+   * Changes a service for ipvsadm.
+   *
+   * @throws {DirectorError} and the service is as it was
+   */
+  change(service: VirtualService, config: ServiceConfig): void {
+    const before = service.config;
+    try {
+      service.update(config);
+    } catch (error) {
+      service.update(before);
+      throw error;
+    }
+    this.#noteChange(service);
+  }
+
+  /** Deletes a service at once for ipvsadm; connections that live go on by themselves. */
+  async delete(service: VirtualService): Promise<void> {
+    this.#noteChange(service);
+    this.#ownedByTool.delete(service.key);
+    this.#current = this.#current.filter((it) => it !== service);
+    await service.listener.close("deleted by ipvsadm");
+    service.remove();
+    this.#assembly.events.forget(service.handle);
   }
 
   healthChanged(id: string, change: HealthChange): void {
@@ -105,6 +173,16 @@ export class ServiceSet {
         void engine.resetAll(this.#drain?.spreadMs ?? 0, "service-removed", service.handle);
       }
     }
+  }
+
+  #noteChange(service: VirtualService): void {
+    if (this.ownerOf(service) === "file") this.#changedByTool.add(service.key);
+  }
+
+  /** The file names this service: it is the file's now, as the file has it. */
+  #claim(key: string, name: string): string[] {
+    if (this.#ownedByTool.delete(key)) return [`service "${name}" was made by ipvsadm and is the file's now`];
+    return this.#changedByTool.has(key) ? [`service "${name}": changes made by ipvsadm undone`] : [];
   }
 
   async #retire(service: VirtualService): Promise<void> {

@@ -86,7 +86,7 @@ export function readinessOf(facts: ReportFacts): Readiness {
 function lacksServers(service: VirtualService): string {
   const { members, sorryServer, config } = service;
   if (members.length === 0) return "no destination is configured";
-  const states = members.map((it) => `${it.config.name} ${stateOf(it, true)}`).join(", ");
+  const states = members.map((it) => `${it.config.name} ${stateOfMember(it, true)}`).join(", ");
   const stand = sorryServer !== undefined
     ? "; the sorry server answers"
     : config.whenAllDown === "use-all"
@@ -101,6 +101,7 @@ function serviceStatus(service: VirtualService, facts: ReportFacts): ServiceStat
   const counts = events.counts(handle);
   const view = director.serviceView(handle);
   const persistence = config.persistence;
+  const imitated = imitatedMethod(service);
   return {
     name: config.name,
     protocol: config.protocol,
@@ -111,10 +112,10 @@ function serviceStatus(service: VirtualService, facts: ReportFacts): ServiceStat
     scheduler: config.scheduler,
     flags: flagNames(config.scheduler, config.schedulerFlags),
     mode: config.mode,
-    emulated: config.mode !== "nat",
-    emulatedReason: config.mode === "nat"
+    emulated: imitated !== undefined,
+    emulatedReason: imitated === undefined
       ? ""
-      : `${config.mode} needs the packet engine; the ${engine.name} engine relays over sockets, so answers pass the director and the real server sees the director's address`,
+      : `${imitated} needs the packet engine; the ${engine.name} engine relays over sockets, so answers pass the director and the real server sees the director's address`,
     engine: engine.name,
     persistence: persistence === undefined
       ? null
@@ -130,6 +131,13 @@ function serviceStatus(service: VirtualService, facts: ReportFacts): ServiceStat
       : { address: sorryServer.key, active: sorryServer.handle >= 0 },
     destinations: service.members.map((it) => destinationStatus(service, it, facts)),
   };
+}
+
+/** A forwarding method of the service or of one of its destinations that sockets can only imitate. */
+function imitatedMethod({ config, members }: VirtualService): string | undefined {
+  return [config.mode, ...members.map((it) => it.config.method)].find((it) =>
+    it !== undefined && it !== "nat"
+  );
 }
 
 function destinationStatus(service: VirtualService, member: Member, facts: ReportFacts): DestinationStatus {
@@ -148,13 +156,14 @@ function destinationStatus(service: VirtualService, member: Member, facts: Repor
     overloaded: view?.overloaded ?? false,
     upperThreshold: config.upperThreshold,
     lowerThreshold: config.lowerThreshold,
-    state: stateOf(member, snapshot !== undefined),
+    state: stateOfMember(member, snapshot !== undefined),
     health: snapshot === undefined ? null : healthStatus(snapshot, facts),
     counters: countersOf(view?.statistics),
   };
 }
 
-function stateOf(member: Member, watched: boolean): DestinationState {
+/** State word of a destination. */
+export function stateOfMember(member: Member, watched: boolean): DestinationState {
   if (member.endpoint === undefined) return "unresolved";
   if (member.loop) return "loop";
   if (member.duplicate) return "duplicate";

@@ -67,10 +67,11 @@ export class VirtualService {
   update(config: ServiceConfig): void {
     const { director, clock } = this.#around;
     const before = this.#config;
-    this.#config = config;
+    // First, for it may refuse.
     if (JSON.stringify(serviceSpecification(before)) !== JSON.stringify(serviceSpecification(config))) {
       director.editService(this.handle, serviceSpecification(config), clock.nowMs());
     }
+    this.#config = config;
     this.listener.update(optionsOf(config));
     this.listener.setAddresses(listensOf(config));
     this.#configure(config);

@@ -145,6 +145,11 @@ export class DirectorTable implements Table {
     return this.#syncDaemons.rows;
   }
 
+  /** Sync daemons as they were asked for. */
+  get syncRules(): readonly SyncRule[] {
+    return this.#syncDaemons.rules;
+  }
+
   connections(): Iterable<ConnectionRow> {
     return this.#director.connections();
   }

@@ -34,7 +34,8 @@ async function serviceText({ key, note, scheduler }: ServiceRow, names: Names): 
   if (note === undefined) return `${place} ${scheduler}`;
   const state = note.reason === "" ? note.state : `${note.state} (${note.reason})`;
   const owner = note.changed ? `${note.owner}, changed by ipvsadm` : note.owner;
-  return `${place} ${scheduler} name=${note.name} owner=${owner} engine=${note.engine} ${state}`;
+  const name = note.name === "" ? "" : ` name=${note.name}`;
+  return `${place} ${scheduler}${name} owner=${owner} engine=${note.engine} ${state}`;
 }
 
 async function destinationText(row: DestinationRow, { key }: ServiceRow, names: Names): Promise<string> {

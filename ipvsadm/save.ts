@@ -6,7 +6,7 @@
 import type { ServiceKey } from "../director/specs.ts";
 import { flagNames } from "./flags.ts";
 import { maskText } from "./list.ts";
-import type { Names } from "./names.ts";
+import { type Names, NO_NAMES } from "./names.ts";
 import { protocolOf, sortDestinations, sortServices } from "./order.ts";
 import { placeText, serviceOption } from "./place.ts";
 import type { DestinationRule, ServiceRule } from "./rules.ts";
@@ -20,11 +20,32 @@ export async function saveServices(services: readonly ServiceRow[], names: Names
   const lines: string[] = [];
   for (const service of sortServices(services)) {
     lines.push(await serviceCommand(service, names));
-    for (const destination of sortDestinations(service.destinations)) {
+    for (const destination of sortDestinations(service.destinations.filter((it) => it.standsIn !== true))) {
       lines.push(await destinationCommand(service.key, destination, names));
     }
   }
   return lines.map((line) => `${line}\n`).join("");
+}
+
+/**
+ * Commands that make a service again as it is, in the order of their making. Unlike the tool's own it loses nothing:
+ * thresholds, marks above 2^31 and every scheduler flag are in it.
+ */
+export async function exactCommands(service: ServiceRow): Promise<string[]> {
+  const { key } = service;
+  const flags = flagNames(service.flags, "");
+  const unsigned = (line: string) =>
+    "mark" in key ? line.replace(/^(-[Aa] -f) -?\d+/, `$1 ${key.mark}`) : line;
+  const make = await serviceCommand({ ...service, flags: 0 }, NO_NAMES);
+  const lines = [flags === undefined ? make : `${make} -b ${flags}`];
+  for (const it of service.destinations.toReversed()) {
+    if (it.standsIn === true) continue;
+    const command = await destinationCommand(key, it, NO_NAMES);
+    lines.push(
+      it.upperThreshold === 0 ? command : `${command} -x ${it.upperThreshold} -y ${it.lowerThreshold}`,
+    );
+  }
+  return lines.map(unsigned);
 }
 
 /** `-A ...` */

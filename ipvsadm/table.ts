@@ -46,6 +46,8 @@ export interface DestinationRow extends DestinationRule {
   readonly persistentConns: number;
   readonly totals: Numbers;
   readonly rates: Numbers;
+  /** A sorry server: in the table for others, and no rule of its own. */
+  readonly standsIn?: boolean;
   readonly note?: DestinationNote;
 }
 

@@ -85,6 +85,16 @@ export class LvsdProcess implements AsyncDisposable {
     return Number(listen.slice(listen.lastIndexOf(":") + 1));
   }
 
+  /** Path of its control socket. */
+  get controlSocket(): string {
+    return `${this.#process.directory}/control.sock`;
+  }
+
+  /** Replaces the file. */
+  write(config: LvsdConfig): Promise<void> {
+    return writeConfig(config, this.#process.port, this.#process.directory);
+  }
+
   /** Replaces the file and asks for a reload by SIGHUP; when it has taken effect is for the caller to see. */
   async reload(config: LvsdConfig): Promise<void> {
     await writeConfig(config, this.#process.port, this.#process.directory);

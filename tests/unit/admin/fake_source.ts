@@ -23,6 +23,7 @@ import {
   sysctlState,
   writeSysctl,
 } from "../../../director/sysctl_text.ts";
+import type { ToolAnswer, ToolRequest, ToolRunner } from "../../../admin/tool.ts";
 
 export const COUNTERS: Counters = {
   connections: 7,
@@ -127,7 +128,7 @@ export function directorStatus(over: Partial<Status> = {}): Status {
 }
 
 /** Answers with its fields; counts the reloads. */
-export class FakeSource implements StatusSource {
+export class FakeSource implements StatusSource, ToolRunner {
   current: Status = directorStatus();
   ready: Readiness = { ready: true, problems: [] };
   outcome: ReloadOutcome = { ok: true, message: "nothing changed", problems: [], changes: [] };
@@ -182,6 +183,15 @@ export class FakeSource implements StatusSource {
       destinations: [],
     };
     return { flow, ...nothing, answer: null, refusal: "no-service", why: "nobody takes it" };
+  }
+
+  /** Answers with what it was asked. */
+  tool({ words, stdin }: ToolRequest): Promise<ToolAnswer> {
+    return Promise.resolve({ code: words.length, stdout: words.join(" "), stderr: stdin });
+  }
+
+  proc(name: string): string | undefined {
+    return name === "ip_vs" ? "the table\n" : undefined;
   }
 
   async reload(): Promise<ReloadOutcome> {

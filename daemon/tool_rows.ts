@@ -1,0 +1,102 @@
+/**
+ * Rows of the tool's table with what the daemon knows beside the director: owner, health, what is absent for now.
+ *
+ * @module
+ */
+import { NO_NUMBERS } from "../ipvsadm/table.ts";
+import type { DestinationNote, DestinationRow, ServiceRow } from "../ipvsadm/table.ts";
+import { PLAIN_TUNNEL } from "../modes/tunnel.ts";
+import { isNamed } from "../net/endpoint.ts";
+import type { Member } from "./member.ts";
+import { identityOf, reasonWithoutSocket } from "./ruled_service.ts";
+import type { ServiceSet } from "./service_set.ts";
+import { stateOfMember } from "./status_report.ts";
+import type { VirtualService } from "./virtual_service.ts";
+
+/** Adds to the director's rows. */
+export class ToolRows {
+  readonly #services: ServiceSet;
+  readonly #engine: string;
+
+  constructor({ services, engine }: { readonly services: ServiceSet; readonly engine: string }) {
+    this.#services = services;
+    this.#engine = engine;
+  }
+
+  /** Without services that a reload removed and that live on until their connections have ended. */
+  of(rows: readonly ServiceRow[]): ServiceRow[] {
+    const current = new Map(this.#services.current.map((it) => [it.key, it]));
+    return rows.flatMap((row) => {
+      const service = current.get(identityOf(row.key) ?? "");
+      if (service !== undefined) return [this.#withService(row, service)];
+      const reason = reasonWithoutSocket(row.key);
+      return reason === undefined ? [] : [{ ...row, note: this.#unlistened(reason) }];
+    });
+  }
+
+  #unlistened(reason: string): NonNullable<ServiceRow["note"]> {
+    return { name: "", owner: "ipvsadm", changed: false, state: "unbound", reason, engine: "none" };
+  }
+
+  #withService(row: ServiceRow, service: VirtualService): ServiceRow {
+    const { listener, config, members, sorryServer } = service;
+    const held = row.destinations.map((it) => {
+      const member = members.find((one) => isAt(one, it));
+      if (member !== undefined) return withMember(it, member, service);
+      return sorryServer !== undefined && isAt(sorryServer, it) ? { ...it, standsIn: true } : it;
+    });
+    return {
+      ...row,
+      destinations: [...held, ...members.flatMap((it) => it.handle < 0 ? absentRow(it, service) : [])],
+      note: {
+        name: config.name,
+        owner: this.#services.ownerOf(service),
+        changed: this.#services.isChanged(service),
+        state: listener.state,
+        reason: listener.problem,
+        engine: this.#engine,
+      },
+    };
+  }
+}
+
+function isAt({ endpoint }: Member, { address, port }: DestinationRow): boolean {
+  return endpoint !== undefined && endpoint.port === port && endpoint.address.equals(address);
+}
+
+function withMember(row: DestinationRow, member: Member, service: VirtualService): DestinationRow {
+  return { ...row, note: noteOf(member, service) };
+}
+
+/** A destination that health or a name without an address keeps out of the director; none without any address. */
+function absentRow(member: Member, service: VirtualService): DestinationRow[] {
+  const { config, endpoint } = member;
+  const place = endpoint ?? (isNamed(config.endpoint) ? undefined : config.endpoint);
+  if (place === undefined) return [];
+  return [{
+    ...place,
+    method: config.method ?? service.config.mode,
+    weight: config.weight,
+    effectiveWeight: 0,
+    absent: true,
+    upperThreshold: config.upperThreshold,
+    lowerThreshold: config.lowerThreshold,
+    tunnel: config.tunnel ?? PLAIN_TUNNEL,
+    activeConns: 0,
+    inactiveConns: 0,
+    persistentConns: 0,
+    totals: NO_NUMBERS,
+    rates: NO_NUMBERS,
+    note: noteOf(member, service),
+  }];
+}
+
+function noteOf(member: Member, { config }: VirtualService): DestinationNote {
+  const isWatched = (member.config.healthCheck ?? config.healthCheck ?? false) !== false ||
+    config.passive !== undefined;
+  return {
+    name: member.config.name,
+    state: stateOfMember(member, isWatched),
+    emulated: (member.config.method ?? config.mode) !== "nat",
+  };
+}
