@@ -11,6 +11,8 @@ import { demo } from "./demo.ts";
 import { explain } from "./explain.ts";
 import { record } from "./record.ts";
 import { suggestion } from "../config/nearest.ts";
+import { exportCommand } from "./export.ts";
+import { importCommand } from "./import.ts";
 import { ipvsadm } from "./ipvsadm.ts";
 import { proc } from "./proc.ts";
 import { reload } from "./reload.ts";
@@ -39,6 +41,8 @@ export const COMMANDS: readonly Command[] = [
   whatIf,
   ipvsadm,
   proc,
+  importCommand,
+  exportCommand,
 ];
 
 /**

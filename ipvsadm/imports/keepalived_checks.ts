@@ -1,0 +1,169 @@
+/**
+ * Checkers of keepalived as health checks. One that lvsd does not have is `off`, never another one.
+ *
+ * @module
+ */
+import type { Import, ImportedCheck } from "./imported.ts";
+import type { Statement } from "./keepalived_syntax.ts";
+
+/** keepalived's defaults, seconds. */
+const DEFAULTS = { interval: 60, timeout: 5, retryDelay: 1, retries: 1 } as const;
+
+/** Checkers that lvsd has no counterpart of, and what they do. */
+const WITHOUT: Readonly<Record<string, string>> = {
+  SMTP_CHECK: "a mail dialogue",
+  DNS_CHECK: "a DNS question",
+  BFD_CHECK: "BFD",
+  PING_CHECK: "an ICMP echo",
+  FILE_CHECK: "a file's content",
+};
+const WITH = ["TCP_CHECK", "HTTP_GET", "SSL_GET", "MISC_CHECK", "UDP_CHECK"];
+
+/** Whether a statement of a real server is a checker. */
+export function isChecker({ words: [name = ""] }: Statement): boolean {
+  return WITH.includes(name) || name in WITHOUT;
+}
+
+/** The check of a real server; keepalived has none without a checker. `outer` has the service's settings. */
+export function checkOf(
+  checkers: readonly Statement[],
+  outer: readonly Statement[],
+  it: Import,
+): ImportedCheck {
+  const [checker, ...more] = checkers;
+  for (const one of more) {
+    it.warn(
+      one.file,
+      one.line,
+      `${one.words[0]}: a server has one check in lvsd, which is the first; left out`,
+    );
+  }
+  if (checker === undefined) return "off";
+  const [name = ""] = checker.words;
+  const what = WITHOUT[name];
+  if (what !== undefined) {
+    it.warn(checker.file, checker.line, `${name}: lvsd cannot check by ${what}; the check is off`);
+    return "off";
+  }
+  const check = new Checker(checker, outer, it);
+  switch (name) {
+    case "TCP_CHECK":
+      return { type: "tcp", ...check.timing() };
+    case "HTTP_GET":
+    case "SSL_GET":
+      return check.http(name === "SSL_GET");
+    case "MISC_CHECK":
+      return check.misc();
+    default:
+      return check.udp();
+  }
+}
+
+/** What every checker may say beside its own; `without` has no counterpart. */
+const KNOWN: ReadonlySet<string> = new Set([
+  "connect_timeout",
+  "connect_port",
+  "retry",
+  "nb_get_retry",
+  "delay_before_retry",
+  "delay_loop",
+  "url",
+  "virtualhost",
+  "misc_path",
+  "misc_timeout",
+  "payload",
+  "require_reply",
+  "enable_sni",
+]);
+
+class Checker {
+  readonly #checker: Statement;
+  readonly #outer: readonly Statement[];
+  readonly #import: Import;
+
+  constructor(checker: Statement, outer: readonly Statement[], it: Import) {
+    this.#checker = checker;
+    this.#outer = outer;
+    this.#import = it;
+    for (const { words: [name = ""], file, line } of checker.block) {
+      if (!KNOWN.has(name)) it.warn(file, line, `${checker.words[0]}: ${name} has no counterpart; left out`);
+    }
+  }
+
+  timing(timeoutName = "connect_timeout"): Record<string, unknown> {
+    const retries = this.#number("retry") ?? this.#number("nb_get_retry") ?? DEFAULTS.retries;
+    const port = this.#number("connect_port");
+    return {
+      interval: `${this.#number("delay_loop") ?? DEFAULTS.interval}s`,
+      fastInterval: `${this.#number("delay_before_retry") ?? DEFAULTS.retryDelay}s`,
+      timeout: `${this.#number(timeoutName) ?? this.#number("connect_timeout") ?? DEFAULTS.timeout}s`,
+      rise: 1,
+      fall: Math.min(Math.max(retries + 1, 1), 100),
+      ...(port === undefined ? {} : { port }),
+      // keepalived's word for servers that have to prove themselves first.
+      ...(this.#outer.some(({ words }) => words[0] === "alpha") ? { initialState: "down" } : {}),
+    };
+  }
+
+  http(isTls: boolean): ImportedCheck {
+    const [url, ...more] = this.#checker.block.filter((one) => one.words[0] === "url");
+    for (const one of more) this.#warn(one, "url: a check asks for one page in lvsd; left out");
+    const settings = url?.block ?? [];
+    const value = (name: string) => settings.find((one) => one.words[0] === name)?.words[1];
+    const host = value("virtualhost") ?? this.#value("virtualhost");
+    const status = settings.find((one) => one.words[0] === "status_code")?.words.slice(1) ?? [];
+    for (const one of settings) {
+      if (one.words[0] === "digest") {
+        this.#warn(one, "digest: a page is not compared by its digest; left out");
+      } else if (!["path", "virtualhost", "status_code", "regex"].includes(one.words[0] ?? "")) {
+        this.#warn(one, `${one.words[0]} has no counterpart; left out`);
+      }
+    }
+    return {
+      type: isTls ? "https" : "http",
+      ...this.timing(),
+      path: value("path") ?? "/",
+      ...(host === undefined ? {} : { host }),
+      status: status.length === 0
+        ? ["200-299"]
+        : status.map((code) => /^\d+$/.test(code) ? Number(code) : code),
+      ...(value("regex") === undefined ? {} : { body: value("regex") }),
+    };
+  }
+
+  misc(): ImportedCheck {
+    const command = (this.#value("misc_path") ?? "").split(/\s+/).filter((word) => word !== "");
+    if (command.length === 0) {
+      this.#warn(this.#checker, "MISC_CHECK without misc_path; the check is off");
+      return "off";
+    }
+    return { type: "exec", ...this.timing("misc_timeout"), command };
+  }
+
+  udp(): ImportedCheck {
+    const payload = this.#value("payload");
+    const reply = this.#checker.block.find((one) => one.words[0] === "require_reply");
+    if (reply !== undefined) {
+      this.#warn(
+        reply,
+        "require_reply: any answer will do in keepalived, lvsd wants to know which; the check is off",
+      );
+      return "off";
+    }
+    return { type: "udp", ...this.timing(), ...(payload === undefined ? {} : { send: { hex: payload } }) };
+  }
+
+  #warn({ file, line }: Statement, message: string): void {
+    this.#import.warn(file, line, message);
+  }
+
+  /** Of the checker, else of what surrounds it. */
+  #value(name: string): string | undefined {
+    return [...this.#checker.block, ...this.#outer].find((one) => one.words[0] === name)?.words[1];
+  }
+
+  #number(name: string): number | undefined {
+    const text = this.#value(name);
+    return text !== undefined && /^\d+(\.\d+)?$/.test(text) ? Number(text) : undefined;
+  }
+}
