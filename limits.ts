@@ -151,6 +151,10 @@ export const LIMITS = {
   adminAnswerBytes: 128 * 1_024 * 1_024,
   /** Clients whose ICMP errors are counted; the one not heard of for longest is forgotten. */
   icmpPeers: 16_384,
+  /** Longest wait of a packet worker before it looks at its mailbox and its timers, milliseconds. */
+  packetPollMs: 20,
+  /** Ring for received frames of one interface: 256 frames of 128 KiB, 2 ms of 10 Gbit/s in packets of 1,500 bytes. */
+  packetRingBytes: 32 * 1_024 * 1_024,
   /** Destinations whose path MTU is remembered; the oldest is forgotten. */
   pathMtus: 4_096,
   /** Neighbours whose Ethernet address is known or asked for; the kernel keeps 1,024 (`gc_thresh3`). */

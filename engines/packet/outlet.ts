@@ -4,6 +4,7 @@
  * @module
  */
 import { ETHERNET_BYTES, ETHERTYPE, VLAN_TAG_BYTES, writeEthernet } from "../../packet/ethernet.ts";
+import { finishChecksum } from "../../modes/nat_packet.ts";
 import type { DropCounts } from "./drops.ts";
 import { fragmentIpv4, fragmentIpv6 } from "./fragmenting.ts";
 import type { IcmpErrors } from "./icmp_errors.ts";
@@ -78,6 +79,9 @@ export class Outlet {
     const { packet } = passage;
     const mac = this.#parts.neighbours.find(link, packet.family, nextHop, nowMs);
     if (mac === undefined) {
+      // What waits is sent without a network card's help; a super-packet is what TCP sends only when all are known.
+      if (passage.isPartial) finishChecksum(packet);
+      passage.isPartial = false;
       this.#wait(packet.bytes, packet.at, packet.end, packet.family, link, nextHop, nowMs);
       return;
     }

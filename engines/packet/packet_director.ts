@@ -246,9 +246,8 @@ export class PacketDirector {
     this.#post(passage, route.link, nextHop, nowMs);
   }
 
-  #isTooBig({ packet, segmentBytes, fragmentLimit }: Passage, link: Link): boolean {
-    if (segmentBytes !== 0) return false;
-    const size = fragmentLimit > 0 ? fragmentLimit : packet.length;
+  #isTooBig({ packet, wireBytes, fragmentLimit }: Passage, link: Link): boolean {
+    const size = fragmentLimit > 0 ? fragmentLimit : wireBytes;
     return size > link.mtu && packet.dontFragment;
   }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import { IpPacket } from "../../packet/ip_packet.ts";
+import { IP_PROTOCOL, TCP, UDP_BYTES } from "../../packet/transport.ts";
 
 /** Of the interface that a packet of the host itself comes from. */
 export const NO_INTERFACE = 0;
@@ -48,10 +49,22 @@ export class Passage {
     return this.packet.read(bytes, at, to);
   }
 
+  /** Bytes of the largest packet on the wire: of one segment when it stands for several. */
+  get wireBytes(): number {
+    const { packet, segmentBytes } = this;
+    if (segmentBytes === 0) return packet.length;
+    return packet.transport - packet.at + segmentHeaderBytes(packet) + segmentBytes;
+  }
+
   /** A passage for a packet that the director or its host sends. */
   static own(bytes: Uint8Array, at: number, to: number): Passage {
     const passage = new Passage();
     passage.begin(bytes, at, to, NO_INTERFACE, false);
     return passage;
   }
+}
+
+/** Bytes of the upper-layer header that every segment has. */
+export function segmentHeaderBytes({ bytes, transport, protocol }: IpPacket): number {
+  return protocol === IP_PROTOCOL.tcp ? ((bytes[transport + TCP.dataOffset] ?? 0) >>> 4) * 4 : UDP_BYTES;
 }

@@ -17,6 +17,7 @@ import type { IcmpErrors } from "./icmp_errors.ts";
 import type { Route, Routes } from "./links.ts";
 import { giveHeadroom } from "./outlet.ts";
 import type { Passage } from "./passage.ts";
+import { Segmenter } from "./segmenting.ts";
 import type { PathMtus } from "./path_mtus.ts";
 
 /** Room for outer headers and Ethernet in front of them. */
@@ -38,6 +39,7 @@ export interface TransmitParts {
 /** Sends requests to real servers. */
 export class Transmit {
   readonly #parts: TransmitParts;
+  readonly #segmenter = new Segmenter();
 
   constructor(parts: TransmitParts) {
     this.#parts = parts;
@@ -67,6 +69,13 @@ export class Transmit {
     const isTunnel = translation.method === FORWARDING.tun;
     if (!this.#spendHop(passage, nowMs)) return VERDICT.stolen;
     if (!this.#fits(passage, translation, route, isTunnel, isError, nowMs)) return VERDICT.stolen;
+    if (isTunnel && passage.segmentBytes !== 0) {
+      this.#segmenter.cut(passage, (segment) => {
+        this.#encapsulate(segment, translation, route, flowHash);
+        this.#dispatch(segment, translation, route, nowMs);
+      });
+      return VERDICT.stolen;
+    }
     if (isNat) translateRequest(packet, translation, passage.isPartial);
     else if (isTunnel) this.#encapsulate(passage, translation, route, flowHash);
     return this.#dispatch(passage, translation, route, nowMs);
@@ -130,8 +139,9 @@ export class Transmit {
         return false;
       }
     }
-    if (isError || passage.segmentBytes !== 0) return true;
-    const size = packet.family === 6 && passage.fragmentLimit > 0 ? passage.fragmentLimit : packet.length;
+    if (isError) return true;
+    const isPieced = packet.family === 6 && passage.fragmentLimit > 0;
+    const size = isPieced ? passage.fragmentLimit : passage.wireBytes;
     if (size <= mtu) return true;
     const isAsked = !isTunnel || packet.family === 6 || director.sysctl.pmtu_disc !== 0;
     if (!packet.dontFragment || !isAsked) return true;

@@ -1,0 +1,152 @@
+/**
+ * The packet engine as the control plane sees it: services whose packets a worker forwards.
+ *
+ * @module
+ */
+import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
+import { SystemError } from "../../errors.ts";
+import { LIMITS } from "../../limits.ts";
+import type { Random } from "../../net/random.ts";
+import type { Store } from "../../director/store.ts";
+import type { Binding, Engine, OpenBinding } from "../engine.ts";
+import type { Wiring } from "./wiring.ts";
+import type { Order, Report, WorkerCounts, WorkerStart } from "./worker_messages.ts";
+
+export interface PacketEngineOptions {
+  /** Shared memory; the worker decides over the same services. */
+  readonly store: Store;
+  /** Below the store's number of workers, and nobody else's. */
+  readonly workerIndex: number;
+  readonly random: Random;
+  /** Interfaces and routes; virtual addresses come with the services. */
+  readonly wiring: Wiring;
+}
+
+/** An order without its number. */
+type Wish = Order extends infer One ? One extends Order ? Omit<One, "id"> : never : never;
+
+/** Forwards packets of virtual services on Linux with CAP_NET_RAW. Nothing of it stays on the host when it is gone. */
+export class PacketEngine implements Engine {
+  readonly name = "packet";
+  readonly #options: PacketEngineOptions;
+  readonly #open = new Set<Binding>();
+  #worker: Worker | undefined;
+  #port: MessagePort | undefined;
+  #starting: Promise<void> | undefined;
+  #nextId = 1;
+  readonly #waiting = new Map<number, (report: Report) => void>();
+  #counts: WorkerCounts | undefined;
+
+  constructor(options: PacketEngineOptions) {
+    this.#options = options;
+  }
+
+  async open(binding: Binding): Promise<OpenBinding> {
+    this.#open.add(binding);
+    try {
+      await this.#start();
+      await this.#order({ kind: "wire", wiring: this.#wiring() });
+    } catch (error) {
+      this.#open.delete(binding);
+      throw error;
+    }
+    return {
+      binding,
+      bound: binding.listen,
+      update: () => {},
+      close: async () => {
+        this.#open.delete(binding);
+        if (this.#port !== undefined) await this.#order({ kind: "wire", wiring: this.#wiring() });
+      },
+    };
+  }
+
+  /** Entries as of the last {@linkcode refresh}; a packet engine holds no sockets, so only all together are known. */
+  liveConnections(): number {
+    return this.#counts?.connections ?? 0;
+  }
+
+  /** Connections end by the director's timers, as in the kernel. */
+  destinationRemoved(): void {}
+
+  entryExpired(): void {}
+
+  /** A director in the kernel resets nobody either: connections go on as soon as packets are forwarded again. */
+  async resetAll(): Promise<void> {}
+
+  async whenIdle(): Promise<void> {}
+
+  /** Reads the worker's counters. */
+  async refresh(): Promise<WorkerCounts | undefined> {
+    if (this.#port === undefined) return undefined;
+    const report = await this.#order({ kind: "count" });
+    if (report.kind === "done") this.#counts = report.counts;
+    return this.#counts;
+  }
+
+  async stop(): Promise<void> {
+    await this.#starting?.catch(() => {});
+    if (this.#port === undefined) return;
+    await this.#order({ kind: "stop" });
+    this.#port.close();
+    this.#port = undefined;
+    await this.#worker?.terminate();
+    this.#worker = undefined;
+  }
+
+  #wiring(): Wiring {
+    const { wiring } = this.#options;
+    const own = [...this.#open].map(({ listen }) => listen.address.toString());
+    return { ...wiring, virtualAddresses: [...new Set([...wiring.virtualAddresses, ...own])] };
+  }
+
+  #start(): Promise<void> {
+    return this.#starting ??= this.#startWorker().catch((error) => {
+      this.#starting = undefined;
+      throw error;
+    });
+  }
+
+  #startWorker(): Promise<void> {
+    const { store, workerIndex, random } = this.#options;
+    const { port1, port2 } = new MessageChannel();
+    const start: WorkerStart = {
+      store: store.buffer,
+      workerIndex,
+      connectionEntries: LIMITS.connectionEntries,
+      timeOriginMs: performance.timeOrigin,
+      seed: random.below(2 ** 32),
+      wiring: this.#wiring(),
+      ringBytes: LIMITS.packetRingBytes,
+      port: port2,
+    };
+    const worker = new Worker(new URL("./packet_worker.ts", import.meta.url), {
+      workerData: start,
+      transferList: [port2],
+    });
+    return new Promise((resolve, reject) => {
+      worker.on("error", (error) => reject(error));
+      port1.on("message", (report: Report) => {
+        if (report.kind === "ready") {
+          this.#worker = worker;
+          this.#port = port1;
+          resolve();
+        } else if (report.kind === "failed") {
+          port1.close();
+          reject(new SystemError(report.code, report.message));
+        } else {
+          this.#waiting.get(report.id)?.(report);
+          this.#waiting.delete(report.id);
+        }
+      });
+    });
+  }
+
+  #order(wish: Wish): Promise<Report> {
+    const id = this.#nextId++;
+    return new Promise((resolve) => {
+      this.#waiting.set(id, resolve);
+      this.#port?.postMessage({ ...wish, id });
+    });
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * The packet engine's worker: one director over the shared store, one loop over all interfaces.
+ *
+ * @module
+ */
+import { receiveMessageOnPort, workerData } from "node:worker_threads";
+import { Director } from "../../director/director.ts";
+import { Store } from "../../director/store.ts";
+import { LvsdError } from "../../errors.ts";
+import { Hooks } from "../../hooks/hooks.ts";
+import { SeededRandom } from "../../net/random.ts";
+import { findScheduler } from "../../schedulers/registry.ts";
+import { PacketLibrary } from "../../sys/packet_library.ts";
+import { PacketSocket } from "../../sys/packet_socket.ts";
+import { PacketDirector } from "./packet_director.ts";
+import { WireLoop } from "./wire_loop.ts";
+import { wire, type Wiring } from "./wiring.ts";
+import type { Order, Report, WorkerCounts, WorkerStart } from "./worker_messages.ts";
+
+/** Everything of one worker. */
+class PacketWorker {
+  readonly #start: WorkerStart;
+  readonly #sockets = new Map<string, PacketSocket>();
+  readonly #director: Director;
+  readonly #packets: PacketDirector;
+  readonly #loop: WireLoop;
+  #stopId: number | undefined;
+
+  constructor(start: WorkerStart, library: PacketLibrary) {
+    this.#start = start;
+    for (const { name } of start.wiring.interfaces) {
+      if (!this.#sockets.has(name)) {
+        this.#sockets.set(name, PacketSocket.open(library, name, start.ringBytes));
+      }
+    }
+    const random = new SeededRandom(start.seed);
+    const offsetMs = performance.timeOrigin - start.timeOriginMs;
+    this.#director = new Director({
+      store: Store.attach(start.store),
+      random,
+      findScheduler,
+      workerIndex: start.workerIndex,
+      connectionEntries: start.connectionEntries,
+    });
+    this.#loop = new WireLoop({
+      library,
+      sockets: [...this.#sockets.values()],
+      director: this.#director,
+      nowMs: () => performance.now() + offsetMs,
+    });
+    this.#packets = new PacketDirector({
+      director: this.#director,
+      hooks: new Hooks(),
+      random,
+      emit: (link, bytes, from, to, passage) => this.#loop.emit(link, bytes, from, to, passage),
+    });
+    this.#loop.attach(this.#packets);
+    this.#wire(start.wiring);
+  }
+
+  run(): void {
+    this.#report({ kind: "ready" });
+    this.#loop.run(() => this.#obey());
+    for (const socket of this.#sockets.values()) socket[Symbol.dispose]();
+    if (this.#stopId !== undefined) this.#report({ kind: "done", id: this.#stopId });
+  }
+
+  /** Does what there is in the mailbox; false when it said stop. */
+  #obey(): boolean {
+    const { port } = this.#start;
+    for (let mail = receiveMessageOnPort(port); mail !== undefined; mail = receiveMessageOnPort(port)) {
+      const order = mail.message as Order;
+      if (order.kind === "stop") {
+        this.#stopId = order.id;
+        return false;
+      }
+      if (order.kind === "wire") this.#wire(order.wiring);
+      const counts = order.kind === "count" ? { counts: this.#counts() } : {};
+      this.#report({ kind: "done", id: order.id, ...counts });
+    }
+    return true;
+  }
+
+  #wire(wiring: Wiring): void {
+    const { links, addresses, routes } = wire(wiring, (name) => {
+      const socket = this.#sockets.get(name);
+      if (socket === undefined) throw new Error(`interface ${name} was not opened`);
+      return socket;
+    });
+    this.#packets.configure(links, addresses, routes);
+    for (const { link, address } of addresses) this.#packets.announce(link, address);
+  }
+
+  #counts(): WorkerCounts {
+    return {
+      frames: this.#loop.frames,
+      sendFailures: [...this.#sockets.values()].reduce((sum, it) => sum + it.sendFailures, 0),
+      connections: this.#director.connectionCount,
+      drops: this.#packets.drops.toJSON(),
+    };
+  }
+
+  #report(report: Report): void {
+    this.#start.port.postMessage(report);
+  }
+}
+
+function main(start: WorkerStart): void {
+  using library = PacketLibrary.open();
+  let worker;
+  try {
+    worker = new PacketWorker(start, library);
+  } catch (error) {
+    const code = error instanceof LvsdError ? error.code : "DEFECT";
+    const message = error instanceof Error ? error.message : String(error);
+    start.port.postMessage({ kind: "failed", code, message } satisfies Report);
+    return;
+  }
+  worker.run();
+}
+
+main(workerData);

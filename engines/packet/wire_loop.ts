@@ -1,0 +1,126 @@
+/**
+ * Packet sockets on one side, the packet director on the other: the loop of a worker that never awaits.
+ *
+ * @module
+ */
+import type { Director } from "../../director/director.ts";
+import { LIMITS } from "../../limits.ts";
+import { checksumOffset, IP_PROTOCOL } from "../../packet/transport.ts";
+import type { PacketLibrary } from "../../sys/packet_library.ts";
+import {
+  OFFLOAD,
+  OFFLOAD_BYTES,
+  OFFLOAD_FLAG,
+  OFFLOAD_TYPE,
+  type PacketSocket,
+} from "../../sys/packet_socket.ts";
+import type { Link } from "./links.ts";
+import type { PacketDirector } from "./packet_director.ts";
+import { type Passage, segmentHeaderBytes } from "./passage.ts";
+
+const POLL_RECORD_BYTES = 8;
+const POLL_IN = 1;
+/** Frames of one socket before the next one has its turn. */
+const BATCH_FRAMES = 64;
+
+/** What the loop runs on. */
+export interface LoopParts {
+  readonly library: PacketLibrary;
+  readonly sockets: readonly PacketSocket[];
+  readonly director: Director;
+  readonly nowMs: () => number;
+}
+
+/** Moves frames between sockets and director. */
+export class WireLoop {
+  frames = 0;
+  readonly #parts: LoopParts;
+  readonly #poll: Uint8Array;
+  #packets: PacketDirector | undefined;
+  #nowMs = 0;
+  #index = 0;
+  readonly #onFrame = (bytes: Uint8Array, from: number, to: number, offloadAt: number) =>
+    this.#receive(bytes, from, to, offloadAt);
+
+  constructor(parts: LoopParts) {
+    this.#parts = parts;
+    this.#poll = new Uint8Array(parts.sockets.length * POLL_RECORD_BYTES);
+    const view = new DataView(this.#poll.buffer);
+    parts.sockets.forEach(({ descriptor }, i) => {
+      view.setInt32(i * POLL_RECORD_BYTES, descriptor, true);
+      view.setInt16(i * POLL_RECORD_BYTES + 4, POLL_IN, true);
+    });
+  }
+
+  /** The director that frames go to; it sends by {@linkcode emit}. */
+  attach(packets: PacketDirector): void {
+    this.#packets = packets;
+  }
+
+  /** Runs until `turn` says no; it is asked at least every {@linkcode LIMITS.packetPollMs}. */
+  run(turn: () => boolean): void {
+    const { library, sockets, director, nowMs } = this.#parts;
+    let advancedMs = -Infinity;
+    for (;;) {
+      this.#nowMs = nowMs();
+      let busy = false;
+      for (const socket of sockets) {
+        this.#index = socket.index;
+        if (socket.drain(this.#onFrame, BATCH_FRAMES) > 0) busy = true;
+      }
+      if (!busy || this.#nowMs - advancedMs >= LIMITS.packetPollMs) {
+        advancedMs = this.#nowMs;
+        director.advance(this.#nowMs);
+        this.#packets?.advance(this.#nowMs);
+        if (!turn()) return;
+      }
+      if (!busy) library.poll(this.#poll, LIMITS.packetPollMs);
+    }
+  }
+
+  /** Puts a frame on a link's wire, with what is left for network cards to do in front of it. */
+  emit(link: Link, bytes: Uint8Array, from: number, to: number, passage: Passage | undefined): void {
+    const { sockets } = this.#parts;
+    const socket = sockets.find((it) => it.index === link.index);
+    if (socket === undefined) return;
+    const at = from - OFFLOAD_BYTES;
+    writeOffload(bytes, at, from, passage);
+    const owner = sockets.find((it) => it.owns(bytes));
+    if (owner === undefined) socket.send(bytes, at, to);
+    else socket.sendFrom(owner, at, to);
+  }
+
+  #receive(bytes: Uint8Array, from: number, to: number, offloadAt: number): void {
+    this.frames++;
+    const isPartial = ((bytes[offloadAt + OFFLOAD.flags] ?? 0) & OFFLOAD_FLAG.needsChecksum) !== 0;
+    const type = (bytes[offloadAt + OFFLOAD.type] ?? 0) & ~OFFLOAD_TYPE.congestion;
+    // The header is in the byte order of the machine; both supported ones put the low byte first.
+    const low = bytes[offloadAt + OFFLOAD.segmentBytes] ?? 0;
+    const high = bytes[offloadAt + OFFLOAD.segmentBytes + 1] ?? 0;
+    const segmentBytes = type === OFFLOAD_TYPE.none ? 0 : low | (high << 8);
+    this.#packets?.receive(this.#index, bytes, from, to, this.#nowMs, isPartial, segmentBytes);
+  }
+}
+
+function writeOffload(bytes: Uint8Array, at: number, from: number, passage: Passage | undefined): void {
+  bytes.fill(0, at, at + OFFLOAD_BYTES);
+  if (passage === undefined || !(passage.isPartial || passage.segmentBytes > 0)) return;
+  const { packet, segmentBytes } = passage;
+  const start = packet.transport - from;
+  bytes[at + OFFLOAD.flags] = OFFLOAD_FLAG.needsChecksum;
+  putLittle(bytes, at + OFFLOAD.start, start);
+  putLittle(bytes, at + OFFLOAD.offset, Math.max(0, checksumOffset(packet.protocol)));
+  if (segmentBytes === 0) return;
+  bytes[at + OFFLOAD.type] = packet.protocol !== IP_PROTOCOL.tcp
+    ? OFFLOAD_TYPE.udpSegments
+    : packet.family === 4
+    ? OFFLOAD_TYPE.tcp4
+    : OFFLOAD_TYPE.tcp6;
+  putLittle(bytes, at + OFFLOAD.segmentBytes, segmentBytes);
+  putLittle(bytes, at + OFFLOAD.headerBytes, start + segmentHeaderBytes(packet));
+}
+
+function putLittle(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >>> 8;
+}

@@ -1,0 +1,42 @@
+/**
+ * What the packet engine and its worker say to each other. Plain data.
+ *
+ * @module
+ */
+import type { MessagePort } from "node:worker_threads";
+import type { PacketDrop } from "./drops.ts";
+import type { Wiring } from "./wiring.ts";
+
+/** What the worker starts with. */
+export interface WorkerStart {
+  /** Of the shared store. */
+  readonly store: ArrayBufferLike;
+  readonly workerIndex: number;
+  readonly connectionEntries: number;
+  /** Clock of the main thread: its time origin. */
+  readonly timeOriginMs: number;
+  readonly seed: number;
+  readonly wiring: Wiring;
+  readonly ringBytes: number;
+  readonly port: MessagePort;
+}
+
+/** To the worker. */
+export type Order =
+  | { readonly kind: "wire"; readonly id: number; readonly wiring: Wiring }
+  | { readonly kind: "count"; readonly id: number }
+  | { readonly kind: "stop"; readonly id: number };
+
+/** Counters of a worker. */
+export interface WorkerCounts {
+  readonly frames: number;
+  readonly sendFailures: number;
+  readonly connections: number;
+  readonly drops: Readonly<Record<PacketDrop, number>>;
+}
+
+/** From the worker. */
+export type Report =
+  | { readonly kind: "ready" }
+  | { readonly kind: "failed"; readonly code: string; readonly message: string }
+  | { readonly kind: "done"; readonly id: number; readonly counts?: WorkerCounts };

@@ -1,0 +1,190 @@
+/**
+ * What a lab has to show: exchanges in every cell, the client's address at the real servers, replies on their way.
+ *
+ * @module
+ */
+import { inside, must, run } from "./command.ts";
+import type { DirectorProcess } from "./director_process.ts";
+import { accessLog, LAB_NAME, serverPorts } from "./servers.ts";
+import { ADDRESS, type LabMode, namespaceOf, serverNumber, SERVERS } from "./topology.ts";
+
+/** One line of the report. */
+export interface CheckLine {
+  readonly what: string;
+  readonly problem?: string;
+}
+
+const METHOD_OPTION: Readonly<Record<LabMode, string>> = { nat: "-m", dr: "-g", tun: "-i" };
+const SCHEDULERS = ["rr", "wlc", "sh"] as const;
+const FAMILIES = [4, 6] as const;
+/** Below the ports that the client's system gives away by itself. */
+const FIRST_PORT = 10_000;
+
+/** Gives the director the lab's services under a scheduler. */
+export async function serveAll(director: DirectorProcess, mode: LabMode, scheduler: string): Promise<void> {
+  await director.ipvsadm("-C");
+  const { http, dns } = serverPorts(mode);
+  for (const family of FAMILIES) {
+    const address = family === 4 ? ADDRESS.virtual4 : `[${ADDRESS.virtual6}]`;
+    for (const [option, port, to] of [["-t", 80, http], ["-u", 53, dns]] as const) {
+      await director.ipvsadm(`-A ${option} ${address}:${port} -s ${scheduler}`);
+      for (const server of SERVERS) {
+        const number = serverNumber(server);
+        const real = family === 4 ? `172.16.0.${number}` : `[fd00:2::${number}]`;
+        await director.ipvsadm(`-a ${option} ${address}:${port} -r ${real}:${to} ${METHOD_OPTION[mode]}`);
+      }
+    }
+  }
+}
+
+/** Every cell: scheduler by protocol by family. */
+export async function* checkCells(
+  director: DirectorProcess,
+  mode: LabMode,
+  exchanges: number,
+): AsyncGenerator<CheckLine> {
+  let port = FIRST_PORT;
+  for (const scheduler of SCHEDULERS) {
+    await serveAll(director, mode, scheduler);
+    for (const family of FAMILIES) {
+      for (const protocol of ["TCP", "UDP"] as const) {
+        const answers = protocol === "TCP"
+          ? await askHttp(family, exchanges)
+          : await askDns(family, exchanges, port);
+        port += exchanges;
+        const what = `${mode} ${protocol} IPv${family} ${scheduler}: ${exchanges} exchanges`;
+        const problem = judge(answers, exchanges, scheduler);
+        yield problem === undefined ? { what } : { what, problem };
+      }
+    }
+  }
+}
+
+/** Whether the real servers saw the client itself. */
+export async function checkLogs(folder: string): Promise<CheckLine> {
+  const what = "the real servers' logs name the client";
+  const clients = new Set<string>();
+  for (const server of SERVERS) {
+    const log = await Deno.readTextFile(accessLog(folder, server)).catch(() => "");
+    for (const line of log.split("\n")) if (line !== "") clients.add(line.split(" ")[0] ?? "");
+  }
+  const strangers = [...clients].filter((it) => it !== ADDRESS.client4 && it !== ADDRESS.client6);
+  if (clients.size === 2 && strangers.length === 0) return { what };
+  return { what, problem: `they name ${[...clients].join(", ") || "nobody"}` };
+}
+
+/**
+ * Which way replies take: with NAT all through the director, from the virtual address and port; with DR and TUN none.
+ */
+export async function checkReplies(director: DirectorProcess, mode: LabMode): Promise<CheckLine> {
+  await serveAll(director, mode, "rr");
+  const capture = new Deno.Command("ip", {
+    args: inside(namespaceOf("client"), ["tcpdump", "-lnn", "-i", "c0", "tcp and dst host 10.1.0.10"]).slice(
+      1,
+    ),
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const listening = capture.stderr.getReader();
+  await listening.read();
+  listening.releaseLock();
+  await askHttp(4, 20);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  capture.kill("SIGTERM");
+  const { stdout } = await capture.output();
+  const replies = new TextDecoder().decode(stdout).split("\n").filter((it) => it !== "");
+  const foreign = replies.filter((it) => !it.includes(`${ADDRESS.virtual4}.80 >`));
+  if (mode !== "nat") {
+    const what = "not one reply packet comes through the director";
+    return replies.length === 0 ? { what } : { what, problem: `${replies.length} do: ${replies[0]}` };
+  }
+  const what = "all replies come from the virtual address and its port";
+  if (replies.length > 0 && foreign.length === 0) return { what };
+  return { what, problem: foreign[0] ?? "there were none" };
+}
+
+/** A hundred mebibytes each way, equal at the other end. */
+export async function checkTransfer(folder: string, mebibytes: number): Promise<CheckLine[]> {
+  const big = `${folder}/big.bin`;
+  await must(["dd", "if=/dev/urandom", `of=${big}`, "bs=1M", `count=${mebibytes}`, "status=none"]);
+  const [wanted] = (await must(["sha256sum", big])).split(" ");
+  const began = performance.now();
+  const down = await run(
+    inside(namespaceOf("client"), [
+      "sh",
+      "-c",
+      `curl -s --max-time 60 http://${ADDRESS.virtual4}/big.bin | sha256sum`,
+    ]),
+  );
+  const middle = performance.now();
+  const up = await run(
+    inside(namespaceOf("client"), [
+      ...["curl", "-s", "--max-time", "60", "-o", "/dev/null", "-w", "%{http_code}", "-T", big],
+      `http://${ADDRESS.virtual4}/upload/big.bin`,
+    ]),
+  );
+  const ended = performance.now();
+  let uploaded = "";
+  for (const server of SERVERS) {
+    const { stdout } = await run(["sh", "-c", `sha256sum ${folder}/${server}/upload/big.bin 2>/dev/null`]);
+    uploaded ||= stdout.split(" ")[0] ?? "";
+  }
+  const rate = (ms: number) => `${(mebibytes * 8.388608 / ms).toFixed(2)} Gbit/s`;
+  const line = (what: string, isEqual: boolean, problem: string): CheckLine =>
+    isEqual ? { what } : { what, problem };
+  return [
+    line(
+      `${mebibytes} MiB down are equal (${rate(middle - began)})`,
+      down.stdout.startsWith(wanted ?? "-"),
+      `curl: ${down.code} ${down.stdout.trim()}`,
+    ),
+    line(
+      `${mebibytes} MiB up are equal (${rate(ended - middle)})`,
+      uploaded === wanted,
+      `HTTP ${up.stdout}, curl: ${up.code}`,
+    ),
+  ];
+}
+
+async function askHttp(family: 4 | 6, exchanges: number): Promise<string[]> {
+  const host = family === 4 ? ADDRESS.virtual4 : `[${ADDRESS.virtual6}]`;
+  const urls = Array.from({ length: exchanges }, () => `http://${host}/who`);
+  const { stdout } = await run(
+    inside(namespaceOf("client"), ["curl", "-s", "-g", "--max-time", "20", "--no-keepalive", ...urls]),
+  );
+  return stdout.split("\n").filter((it) => it !== "").map((it) => it.split(" ")[0] ?? "");
+}
+
+/**
+ * Each question from a port of its own: dig chooses by chance, and a port that comes back within the 300 s of a UDP entry goes
+ * to the same server, under whatever scheduler that was.
+ */
+async function askDns(family: 4 | 6, exchanges: number, firstPort: number): Promise<string[]> {
+  const [client, server] = family === 4
+    ? [ADDRESS.client4, ADDRESS.virtual4]
+    : [ADDRESS.client6, ADDRESS.virtual6];
+  const questions = Array.from(
+    { length: exchanges },
+    (_, i) => `-b ${client}#${firstPort + i} @${server} +short +time=2 +tries=1 ${LAB_NAME}`,
+  );
+  const { stdout } = await run(
+    inside(namespaceOf("client"), ["dig", "-f", "-"]),
+    `${questions.join("\n")}\n`,
+  );
+  return stdout.split("\n").flatMap((line) => {
+    const found = SERVERS.find((it) => line === `192.0.2.${serverNumber(it)}`);
+    return found === undefined ? [] : [found];
+  });
+}
+
+function judge(answers: readonly string[], exchanges: number, scheduler: string): string | undefined {
+  if (answers.length !== exchanges) return `${answers.length} answered`;
+  const counts = SERVERS.map((server) => answers.filter((it) => it === server).length);
+  const text = SERVERS.map((server, i) => `${server} ${counts[i]}`).join(", ");
+  if (scheduler === "sh") {
+    return counts.filter((it) => it > 0).length === 1 ? undefined : `one client went to several: ${text}`;
+  }
+  const isEven = scheduler !== "rr" || Math.max(...counts) - Math.min(...counts) <= 1;
+  if (!isEven) return `not in turn: ${text}`;
+  return counts.every((it) => it > 0) ? undefined : `one got nothing: ${text}`;
+}
