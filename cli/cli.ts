@@ -22,7 +22,7 @@ import { schema } from "./schema.ts";
 import { simulate } from "./simulate.ts";
 import { status } from "./status.ts";
 import { sysctl } from "./sysctl.ts";
-import { VERSION } from "./version.ts";
+import { versionLine } from "./version.ts";
 import { whatIf } from "./what_if.ts";
 
 /** Every subcommand, in the order of the help text. */
@@ -75,7 +75,7 @@ async function dispatch(words: readonly string[], context: CliContext): Promise<
     return name === undefined ? EXIT.usage : EXIT.ok;
   }
   if (name === "--version" || name === "-v" || name === "version") {
-    context.stdout(`lvsd ${VERSION} (deno ${Deno.version.deno}, ${Deno.build.target})\n`);
+    context.stdout(`${versionLine(context.env("LVSD_BUILD"))}\n`);
     return EXIT.ok;
   }
   const command = COMMANDS.find((it) => it.name === name);

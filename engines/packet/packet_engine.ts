@@ -120,7 +120,9 @@ export class PacketEngine implements Engine {
       ringBytes: LIMITS.packetRingBytes,
       port: port2,
     };
-    const worker = new Worker(new URL("./packet_worker.ts", import.meta.url), {
+    // Next to this file under the same extension, so the path is right in the sources and in a bundle.
+    const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+    const worker = new Worker(new URL(`./packet_worker.${extension}`, import.meta.url), {
       workerData: start,
       transferList: [port2],
     });
