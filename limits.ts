@@ -130,6 +130,8 @@ export const LIMITS = {
   stateFileBytes: 32 * 1_024 * 1_024,
   /** Wait of an ipvsadm command for the name of one address, milliseconds; the C library waits 5 s for each server. */
   toolLookUpWaitMs: 1_000,
+  /** Addresses that one ipvsadm command asks the resolver about; more are printed as numbers. */
+  toolLookUps: 1_024,
 
   /** Body of one request to the admin API. */
   adminBodyBytes: 1_024 * 1_024,

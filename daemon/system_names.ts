@@ -42,6 +42,7 @@ class Resolver implements LookUp {
 
   hostOf(address: IpAddress): Promise<string | undefined> {
     const text = String(address);
+    if (!this.#hosts.has(text) && this.#hosts.size >= LIMITS.toolLookUps) return Promise.resolve(undefined);
     const known = this.#hosts.get(text) ?? this.#patiently(reverse(text).then(([name]) => name));
     this.#hosts.set(text, known);
     return known;

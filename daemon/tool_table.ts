@@ -118,6 +118,7 @@ export class ToolTable extends DirectorTable {
     return this.#change(async () => {
       const service = this.#serviceOf(key);
       if (service === undefined) return await super.addDestination(key, rule);
+      this.refuseMixedSync(key, rule);
       refuseThresholds(rule);
       refuseAddress(rule);
       validateDestination(destinationSpec(rule), familyOf(key));
@@ -136,6 +137,7 @@ export class ToolTable extends DirectorTable {
     return this.#change(async () => {
       const service = this.#serviceOf(key);
       if (service === undefined) return await super.editDestination(key, rule);
+      this.refuseMixedSync(key, rule);
       refuseThresholds(rule);
       const { config } = requireMember(service, rule);
       this.#replace(service, (it) => it === config ? [destinationConfigOf(rule, it)] : [it]);

@@ -6,6 +6,7 @@
 import type { Director } from "../director/director.ts";
 import type { ServiceKey } from "../director/specs.ts";
 import type { ServiceView } from "../director/views.ts";
+import { DirectorError } from "../errors.ts";
 import {
   destinationSpec,
   refuseAddress,
@@ -75,6 +76,7 @@ export class DirectorTable implements Table {
   addDestination(key: ServiceKey, rule: DestinationRule): Promise<void> {
     return promised(() => {
       const service = requireService(this.#director, key);
+      this.refuseMixedSync(key, rule);
       refuseThresholds(rule);
       refuseAddress(rule);
       this.#director.addDestination(service, destinationSpec(rule), this.#nowMs());
@@ -84,6 +86,7 @@ export class DirectorTable implements Table {
   editDestination(key: ServiceKey, rule: DestinationRule): Promise<void> {
     return promised(() => {
       const service = requireService(this.#director, key);
+      this.refuseMixedSync(key, rule);
       refuseThresholds(rule);
       const handle = requireDestination(this.#director, service, rule);
       this.#director.editDestination(handle, destinationSpec(rule), this.#nowMs());
@@ -157,6 +160,15 @@ export class DirectorTable implements Table {
   totals(): { readonly totals: Numbers; readonly rates: Numbers } {
     const { counters, rates } = this.#director.estimate;
     return { totals: counters, rates };
+  }
+
+  /** @throws {DirectorError} `EINVAL`: the sync protocol knows no destinations of another family than their service */
+  protected refuseMixedSync(key: ServiceKey, { address }: DestinationAddress): void {
+    if (address.family === familyOf(key) || this.#syncDaemons.rows.length === 0) return;
+    throw new DirectorError(
+      "EINVAL",
+      `${address} is of another address family, and a sync daemon is running`,
+    );
   }
 
   #serviceRow(view: ServiceView): ServiceRow {

@@ -56,11 +56,11 @@ export function refuseThresholds({ upperThreshold, lowerThreshold }: Destination
   }
 }
 
-/** @throws {DirectorError} `EINVAL` for an address of "this network", 0.0.0.0/8, which is a broadcast to the kernel */
-export function refuseAddress({ address }: DestinationAddress): void {
-  if (address.family === 4 && (address.words[0] ?? 0) >>> 24 === 0) {
-    throw new DirectorError("EINVAL", `${address} is not the address of one host`);
-  }
+/** @throws {DirectorError} `EINVAL` for addresses that are no host's to the kernel: 0.0.0.0/8 and ::ffff:0:0/96 */
+export function refuseAddress({ address: { family, words }, address }: DestinationAddress): void {
+  const [first = 0, second = 0, third = 0] = words;
+  const isNoHost = family === 4 ? first >>> 24 === 0 : first === 0 && second === 0 && third === 0xffff;
+  if (isNoHost) throw new DirectorError("EINVAL", `${address} is not the address of one host`);
 }
 
 /** @throws {DirectorError} `ENOENT` */

@@ -4,7 +4,7 @@
  * @module
  */
 import type { ServiceKey } from "../director/specs.ts";
-import type { IpAddress } from "../net/address.ts";
+import { IpAddress } from "../net/address.ts";
 import { PROTOCOL } from "../net/flow.ts";
 import { protocolName } from "./draft.ts";
 import { bracketed, type Names } from "./names.ts";
@@ -29,10 +29,18 @@ export async function placeText(
   protocol: number,
   names: Names,
 ): Promise<string> {
-  const host = await names.hostOf(address) ?? String(address);
+  const host = await names.hostOf(address) ?? addressText(address);
   const name = protocolName(protocol);
   const service = name === undefined ? undefined : names.serviceOf(port, name);
   return `${bracketed(address.family, host)}:${service ?? port}`.slice(0, PLACE_LENGTH);
+}
+
+/** As `inet_ntop` writes it: the last half of an IPv6 address that has an IPv4 one inside is written as that. */
+export function addressText(address: IpAddress): string {
+  const [first = 0, second = 0, third = 0, last = 0] = address.words;
+  if (address.family === 4 || first !== 0 || second !== 0) return String(address);
+  if (third === 0xffff) return `::ffff:${IpAddress.ipv4(last)}`;
+  return third === 0 && last >>> 16 !== 0 ? `::${IpAddress.ipv4(last)}` : String(address);
 }
 
 /** The protocol's name in a listing. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { DirectorError, ToolError } from "../errors.ts";
+import type { IpAddress } from "../net/address.ts";
 import { listConnections } from "./connections.ts";
 import type { Draft } from "./draft.ts";
 import { LIST_FORMATS, type ListFormat, listServices, printedNames, versionLine } from "./list.ts";
@@ -14,7 +15,7 @@ import { parseCommand } from "./parse.ts";
 import { kernelSentence, tryHelp } from "./refusal.ts";
 import { readRestored } from "./restore.ts";
 import { saveServices } from "./save.ts";
-import type { SyncRow, Table } from "./table.ts";
+import type { ServiceRow, SyncRow, Table } from "./table.ts";
 import { USAGE_TEXT, VERSION_TEXT } from "./usage.ts";
 
 /** What was typed. */
@@ -158,22 +159,39 @@ class Run {
     const table = this.#table;
     const names = printedNames(given.has("numeric"), this.#names);
     if (given.has("connection")) {
-      return await listConnections(table.connections(), names, given.has("persistent-conn"));
+      const rows = [...table.connections()];
+      await askTogether(names, rows.flatMap((it) => [it.client, it.virtual, it.destination]));
+      return await listConnections(rows, names, given.has("persistent-conn"));
     }
     const isOne = given.has("service-address");
     if (!isOne && given.has("timeout")) return timeoutText(table);
     if (!isOne && given.has("daemon")) return table.syncDaemons().map(syncText).join("");
     const services = table.services().filter((it) => !isOne || sameKey(it.key, draft.key));
     if (isOne && services.length === 0) throw new DirectorError("ESRCH", "no such virtual service");
+    await askForServices(names, services);
     if (draft.showsOwn || draft.asJson) return await listOwn(services, { asJson: draft.asJson, names });
     const format: ListFormat = LIST_FORMATS.find((it) => given.has(it)) ?? "plain";
     const options = { format, exact: given.has("exact"), sorted: !given.has("nosort"), names };
     return (isOne ? "" : versionLine(table.connectionSlots)) + await listServices(services, options);
   }
 
-  #save({ given }: Draft): Promise<string> {
-    return saveServices(this.#table.services(), printedNames(given.has("numeric"), this.#names));
+  async #save({ given }: Draft): Promise<string> {
+    const services = this.#table.services();
+    const names = printedNames(given.has("numeric"), this.#names);
+    await askForServices(names, services);
+    return await saveServices(services, names);
   }
+}
+
+function askForServices(names: Names, services: readonly ServiceRow[]): Promise<void> {
+  const ends = services.flatMap(({ key, destinations }) => ["mark" in key ? [] : [key], destinations].flat());
+  return askTogether(names, ends);
+}
+
+/** Asks for all names at once: one after the other, a resolver that does not answer would cost its wait each time. */
+async function askTogether(names: Names, ends: readonly { readonly address: IpAddress }[]): Promise<void> {
+  const addresses = new Map(ends.map(({ address }) => [String(address), address]));
+  await Promise.all([...addresses.values()].map((address) => names.hostOf(address)));
 }
 
 function timeoutText(table: Table): string {

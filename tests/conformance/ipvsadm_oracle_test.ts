@@ -50,7 +50,7 @@ for (const [what, line, from, to, says] of LIES) {
 }
 
 Deno.test("a command that the replay does not know is a difference", async () => {
-  const line = { section: "a", cmd: "iptables -L", rc: 0, stdout: "", stderr: "" };
+  const line = { section: "a", cmd: "iptables -L", rc: 0, stdout: "Chain INPUT\n", stderr: "" };
   assert.match((await differencesOf(JSON.stringify(line)))[0] ?? "", /does not know/);
 });
 
@@ -60,6 +60,20 @@ Deno.test("switches are read and written as sysctl does", async () => {
     ["sysctl -w net.ipv4.vs.conn_reuse_mode=0", "net.ipv4.vs.conn_reuse_mode = 0\n"],
     ["sysctl -n net.ipv4.vs.conn_reuse_mode", "0\n"],
     ["cat /proc/sys/net/ipv4/vs/sync_threshold", "3\t50\n"],
+  ].map(([cmd, stdout]) => JSON.stringify({ section: "a", cmd, rc: 0, stdout, stderr: "" }));
+  assert.deepEqual(await differencesOf(lines.join("\n")), []);
+});
+
+Deno.test("the scripts that save and restore, and pipelines, are replayed", async () => {
+  const rules = "-A -t 10.99.0.1:80 -s rr\n";
+  const lines = [
+    ["ipvsadm -A -t 10.99.0.1:80 -s rr", ""],
+    ["ipvsadm-save -n", rules],
+    ["ipvsadm -C", ""],
+    ["echo -A -t 10.99.0.1:80 -s rr | ipvsadm -R", ""],
+    ["ipvsadm -S -n | ipvsadm-restore", ""],
+    ["ipvsadm -S -n", rules],
+    ["modprobe ip_vs_rr", ""],
   ].map(([cmd, stdout]) => JSON.stringify({ section: "a", cmd, rc: 0, stdout, stderr: "" }));
   assert.deepEqual(await differencesOf(lines.join("\n")), []);
 });

@@ -28,6 +28,9 @@ const MEMORY_DEPENDENT: readonly string[] = ["sync_qlen_max"];
 /** More salts than this fit only a file whose order says nothing. */
 const SALTS_TRIED = 8;
 
+/** Commands of somebody who is not root. */
+const NOT_ROOT_SECTION = /\bno[nt][-_ ]?root\b/;
+
 /** One outcome for each line that can be compared, each under the name of its section. */
 export async function replayTool(
   path: string,
@@ -109,15 +112,45 @@ class ToolReplay {
     return firstOtherLine(answer.stdout, recorded.stdout);
   }
 
+  /** A pipeline as the shell runs it: output of one is input of the next, messages of all come out. */
   async #answer(words: readonly string[], recorded: ToolCommand): Promise<ToolAnswer | undefined> {
-    const [program = "", ...rest] = words;
-    if (program === "ipvsadm") {
-      if (/\bno[nt][-_ ]?root\b/.test(recorded.section)) return { code: 2, stdout: "", stderr: NOT_ROOT };
-      return await runTool({ words: rest, stdin: recorded.stdin ?? "" }, this.#world.table, this.#names);
+    let answer: ToolAnswer = { code: 0, stdout: recorded.stdin ?? "", stderr: "" };
+    for (const command of pipelineOf(words)) {
+      const next = await this.#program(command, answer.stdout, recorded);
+      if (next === undefined) return undefined;
+      answer = { ...next, stderr: answer.stderr + next.stderr };
     }
-    if (program === "cat") return this.#cat(rest[0] ?? "");
-    if (program === "sysctl") return this.#sysctl(rest);
-    return undefined;
+    return answer;
+  }
+
+  async #program(
+    [program = "", ...rest]: readonly string[],
+    stdin: string,
+    recorded: ToolCommand,
+  ): Promise<ToolAnswer | undefined> {
+    const tool = (words: readonly string[], text = "") =>
+      runTool({ words, stdin: text }, this.#world.table, this.#names);
+    switch (program) {
+      case "ipvsadm":
+        if (NOT_ROOT_SECTION.test(recorded.section)) return { code: 2, stdout: "", stderr: NOT_ROOT };
+        return await tool(rest, stdin);
+      case "ipvsadm-save":
+        return await tool(["-S", ...rest]);
+      case "ipvsadm-restore":
+        await tool(["-C"]);
+        return await tool(["-R"], stdin.split("\n").filter((line) => !line.startsWith("#")).join("\n"));
+      case "cat":
+        return this.#cat(rest[0] ?? "");
+      case "sysctl":
+        return this.#sysctl(rest);
+      case "echo":
+        return succeeded(`${rest.join(" ").replace(/^["']|["']$/g, "")}\n`);
+      default:
+        // Whatever it did to the host, it did nothing to the table, and it said nothing that could be compared.
+        return recorded.rc === 0 && recorded.stdout === "" && recorded.stderr === ""
+          ? succeeded("")
+          : undefined;
+    }
   }
 
   #cat(path: string): ToolAnswer | undefined {
@@ -139,6 +172,15 @@ class ToolReplay {
     if (flags.includes("-q")) return succeeded("");
     return succeeded(flags.includes("-n") ? `${now}\n` : `net.ipv4.vs.${name} = ${now}\n`);
   }
+}
+
+function pipelineOf(words: readonly string[]): string[][] {
+  const commands: string[][] = [[]];
+  for (const word of words) {
+    if (word === "|") commands.push([]);
+    else commands.at(-1)?.push(word);
+  }
+  return commands;
 }
 
 function succeeded(stdout: string): ToolAnswer {

@@ -4,6 +4,7 @@ import { PROTOCOL } from "../../../net/flow.ts";
 import { IpAddress } from "../../../net/address.ts";
 import { type ListFormat, listServices } from "../../../ipvsadm/list.ts";
 import { FileNames, NO_NAMES } from "../../../ipvsadm/names.ts";
+import { addressText } from "../../../ipvsadm/place.ts";
 import { PLAIN_TUNNEL } from "../../../modes/tunnel.ts";
 import type { DestinationRow, Numbers, ServiceRow } from "../../../ipvsadm/table.ts";
 
@@ -96,4 +97,13 @@ Deno.test("long names are cut: servers at 28, services at 33 with their protocol
     `TCP  ${"b".repeat(28)} wlc persistent 300 mask 255.255.255.0`,
     `  -> ${"c".repeat(28)} Masq    2147483647 4294967295 12345678`,
   ]);
+});
+
+Deno.test("an IPv6 address with an IPv4 one inside is written as inet_ntop does", () => {
+  const text = (...words: number[]) => addressText(new IpAddress(6, Uint32Array.of(...words)));
+  assert.equal(text(0, 0, 0xffff, 0x01020304), "::ffff:1.2.3.4");
+  assert.equal(text(0, 0, 0, 0x01020304), "::1.2.3.4");
+  assert.equal(text(0, 0, 0, 1), "::1");
+  assert.equal(text(0, 0, 0, 0), "::");
+  assert.equal(text(0xfd000000, 0, 0, 0x01020304), "fd00::102:304");
 });
