@@ -61,6 +61,8 @@ export interface Status {
   readonly connectionTable: { readonly entries: number; readonly capacity: number };
   /** Log records dropped because the reader of the log was slow. */
   readonly logDropped: number;
+  /** Services that ipvsadm made and that forward nothing, for no socket can stand for them; with the reason. */
+  readonly unserved: readonly { readonly service: string; readonly reason: string }[];
 }
 
 /** Chains in the order of the hooks, then the user's own. */

@@ -71,6 +71,9 @@ function directorLines(status: Status, readiness: Readiness, paint: (colour: Col
     const outcome = lastReload.ok ? paint("good")("applied") : paint("bad")("refused");
     lines.push(`reload ${lastReload.atWall} ${outcome}: ${lastReload.message}`);
   }
+  for (const { service, reason } of status.unserved) {
+    lines.push(paint("warning")(`${service} forwards nothing: ${reason}`));
+  }
   if (status.logDropped > 0) lines.push(paint("warning")(`log records dropped ${status.logDropped}`));
   lines.push(...countLine("drops outside of services", status.drops));
   for (const { service, reason } of readiness.problems) {

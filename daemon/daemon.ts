@@ -244,6 +244,7 @@ export class Daemon implements StatusSource {
       startedMs: this.#startedMs,
       startedWallMs: this.#startedWallMs,
       logDropped: logDropped?.() ?? 0,
+      unserved: this.#tool.unserved,
     };
   }
 }

@@ -37,6 +37,7 @@ export interface ReportFacts {
   readonly startedMs: number;
   readonly startedWallMs: number;
   readonly logDropped: number;
+  readonly unserved: Status["unserved"];
 }
 
 /** `/status`. */
@@ -67,6 +68,7 @@ export function statusOf(facts: ReportFacts): Status {
     memory: { rssBytes: memory.rss, heapUsedBytes: memory.heapUsed },
     connectionTable: { entries: director.connectionCount, capacity: LIMITS.connectionEntries },
     logDropped: facts.logDropped,
+    unserved: facts.unserved,
   };
 }
 

@@ -54,6 +54,11 @@ export class ToolDesk {
     return problem === undefined ? answer : { ...answer, stderr: `${answer.stderr}lvsd: ${problem}\n` };
   }
 
+  /** Services that forward nothing, and why. */
+  get unserved(): readonly { readonly service: string; readonly reason: string }[] {
+    return this.#table.unserved;
+  }
+
   /** Text of `/proc/net/NAME`, undefined when there is no such view. */
   proc(name: string): string | undefined {
     const view = PROC_VIEWS.find((it) => it === name);

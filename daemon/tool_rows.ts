@@ -13,6 +13,9 @@ import type { ServiceSet } from "./service_set.ts";
 import { stateOfMember } from "./status_report.ts";
 import type { VirtualService } from "./virtual_service.ts";
 
+/** In the place of an engine: nobody moves the bytes. */
+const UNSERVED = "none";
+
 /** Adds to the director's rows. */
 export class ToolRows {
   readonly #services: ServiceSet;
@@ -35,7 +38,7 @@ export class ToolRows {
   }
 
   #unlistened(reason: string): NonNullable<ServiceRow["note"]> {
-    return { name: "", owner: "ipvsadm", changed: false, state: "unbound", reason, engine: "none" };
+    return { name: "", owner: "ipvsadm", changed: false, state: "unbound", reason, engine: UNSERVED };
   }
 
   #withService(row: ServiceRow, service: VirtualService): ServiceRow {

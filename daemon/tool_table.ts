@@ -7,6 +7,7 @@ import type { Logger } from "@logtape/logtape";
 import type { ServiceConfig } from "../config/model.ts";
 import { validateDestination } from "../director/destination_rules.ts";
 import type { Director } from "../director/director.ts";
+import { keyText } from "../director/services.ts";
 import type { ServiceKey } from "../director/specs.ts";
 import { DirectorError } from "../errors.ts";
 import { DirectorTable } from "../ipvsadm/director_table.ts";
@@ -49,6 +50,7 @@ export interface ToolTableOptions {
 
 /** Services for which a socket can stand have listeners; the others are kept by the director alone and forward nothing. */
 export class ToolTable extends DirectorTable {
+  readonly #director: Director;
   readonly #services: ServiceSet;
   readonly #turns: Turns;
   readonly #logger: Logger;
@@ -60,6 +62,7 @@ export class ToolTable extends DirectorTable {
 
   constructor(options: ToolTableOptions) {
     super(options);
+    this.#director = options.director;
     this.#services = options.services;
     this.#turns = options.turns;
     this.#logger = options.logger;
@@ -75,6 +78,16 @@ export class ToolTable extends DirectorTable {
   /** `--set` was used. */
   get timeoutsSet(): boolean {
     return this.#timeoutsSet;
+  }
+
+  /** Services that the director alone keeps, and why. */
+  get unserved(): readonly { readonly service: string; readonly reason: string }[] {
+    const served = new Set(this.#services.current.map((it) => it.key));
+    return this.#director.services().flatMap(({ key }) => {
+      const reason = reasonWithoutSocket(key);
+      if (reason === undefined || served.has(identityOf(key) ?? "")) return [];
+      return [{ service: keyText(key), reason }];
+    });
   }
 
   override services(): readonly ServiceRow[] {

@@ -91,6 +91,8 @@ Deno.test("what cannot be served is kept, and says so", async () => {
   const services = JSON.parse(await tool.run("-L --json"));
   assert.equal(services.length, 5);
   assert.match(lvsd.log, /forwards nothing/);
+  const status = await (await fetch(`http://127.0.0.1:${lvsd.port}/status`)).json();
+  assert.deepEqual(status.unserved.map((it: { service: string }) => it.service).length, 3);
   assert.equal(
     await tool.run("-S -n"),
     `-A -t 127.0.0.1:0 -s wlc -p 360

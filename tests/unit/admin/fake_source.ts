@@ -123,6 +123,7 @@ export function directorStatus(over: Partial<Status> = {}): Status {
     memory: { rssBytes: 80_000_000, heapUsedBytes: 20_000_000 },
     connectionTable: { entries: 5, capacity: 262_144 },
     logDropped: 0,
+    unserved: [],
     ...over,
   };
 }
