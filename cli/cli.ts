@@ -19,6 +19,7 @@ import { reload } from "./reload.ts";
 import { rules } from "./rules.ts";
 import { run } from "./run.ts";
 import { schema } from "./schema.ts";
+import { schedulers } from "./schedulers.ts";
 import { simulate } from "./simulate.ts";
 import { status } from "./status.ts";
 import { sysctl } from "./sysctl.ts";
@@ -35,6 +36,7 @@ export const COMMANDS: readonly Command[] = [
   rules,
   reload,
   sysctl,
+  schedulers,
   explain,
   record,
   simulate,

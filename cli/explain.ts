@@ -3,8 +3,11 @@
  *
  * @module
  */
+import { getLogger } from "@logtape/logtape";
 import { currentSurroundings } from "../admin/socket_path.ts";
 import { SystemClock } from "../clock.ts";
+import type { Config } from "../config/model.ts";
+import { RuleKeeper } from "../daemon/rule_keeper.ts";
 import { EXIT } from "../errors.ts";
 import { SeededRandom } from "../net/random.ts";
 import { findScheduler } from "../schedulers/registry.ts";
@@ -48,15 +51,7 @@ Example:
       const client = daemonClient(args, context, new SystemClock(), currentSurroundings());
       explanation = await client.explain(text);
     } else {
-      const world = new World({ findScheduler, seed: 1 });
-      world.configure(config);
-      explanation = explainFlow({
-        director: world.director,
-        flow: flowOf(parseFlow(text), world),
-        nowMs: world.nowMs,
-        random: new SeededRandom(1),
-        serviceName: (handle) => world.serviceName(handle),
-      });
+      explanation = explainConfig(config, text);
     }
     context.stdout(
       args.values.json === true
@@ -66,6 +61,19 @@ Example:
     return explanation.answer === null ? EXIT.failed : EXIT.ok;
   },
 };
+
+/** The answer of a director that was just started with this config. */
+function explainConfig(config: Config, text: string): Explanation {
+  const world = new World({ findScheduler, seed: 1 });
+  world.configure(config);
+  const { director, nowMs } = world;
+  const random = new SeededRandom(1);
+  const serviceName = (handle: number) => world.serviceName(handle);
+  const keeper = new RuleKeeper({ director, random, logger: getLogger(["lvsd", "explain"]), serviceName });
+  keeper.apply(config);
+  const flow = flowOf(parseFlow(text), world);
+  return explainFlow({ director, flow, nowMs, random, serviceName, rules: keeper.ask(flow, nowMs) });
+}
 
 /** A shell takes an unquoted `->` for a redirection, so the flow may be written without it. */
 function flowText(positionals: readonly string[]): string {

@@ -125,10 +125,13 @@ export class Daemon implements StatusSource {
   explain(flow: string): Explanation {
     const { director } = this;
     const directory = { director, service: (reference: ServiceReference) => this.#services.find(reference) };
+    const asked = flowOf(parseFlow(flow), directory);
+    const nowMs = this.#options.clock.nowMs();
     return explain({
       director,
-      flow: flowOf(parseFlow(flow), directory),
-      nowMs: this.#options.clock.nowMs(),
+      flow: asked,
+      nowMs,
+      rules: this.#assembly.rules.ask(asked, nowMs),
       // Of its own: a question must not take a draw away from traffic.
       random: new SeededRandom(1),
       serviceName: (handle) => this.#services.nameOf(handle),

@@ -7,16 +7,18 @@ import type { Logger } from "@logtape/logtape";
 import type { RulesStatus } from "../admin/source.ts";
 import type { Config } from "../config/model.ts";
 import type { Director } from "../director/director.ts";
+import { DROP_REASON } from "../director/verdict.ts";
 import { RuleGate } from "../engines/rule_gate.ts";
 import { ConnectionCounts } from "../hooks/connection_counts.ts";
 import { Hooks } from "../hooks/hooks.ts";
-import { type PacketView, UNKNOWN } from "../hooks/packet_view.ts";
+import { PacketView, UNKNOWN } from "../hooks/packet_view.ts";
 import type { Chain, Rule } from "../hooks/rule.ts";
 import { RuleSet } from "../hooks/rule_set.ts";
 import { IpAddress } from "../net/address.ts";
 import { formatEndpoint } from "../net/endpoint.ts";
-import { PROTOCOL } from "../net/flow.ts";
+import { type Flow, PROTOCOL } from "../net/flow.ts";
 import type { Random } from "../net/random.ts";
+import { askRules, type RuleAnswer } from "./rule_question.ts";
 import { rulesStatus } from "./rule_status.ts";
 
 /** TCP states in which a connection is over, as `ipvsadm -Lc` prints them. */
@@ -86,6 +88,18 @@ export class RuleKeeper {
   status(): RulesStatus {
     const set = this.#hooks.rules;
     return set === undefined ? { chains: [] } : rulesStatus(set);
+  }
+
+  /** What the rules would say of a new connection; writes their mark into the flow. */
+  ask(flow: Flow, nowMs: number): RuleAnswer {
+    const set = this.#hooks.rules;
+    if (set === undefined) return { refusal: DROP_REASON.none, met: [] };
+    const view = new PacketView();
+    view.fillFrom(flow);
+    view.service = this.#numberOf(flow.service);
+    const answer = askRules(set, view, nowMs);
+    flow.mark = view.mark;
+    return answer;
   }
 
   /** Counters begin at 0 again. @returns them as they were */

@@ -5,7 +5,7 @@
  */
 import type { Director } from "../director/director.ts";
 import type { ConnectionView } from "../director/views.ts";
-import { ACTION } from "../director/verdict.ts";
+import { ACTION, DROP_REASON, type DropReason } from "../director/verdict.ts";
 import { formatEndpoint } from "../net/endpoint.ts";
 import { DIRECTION, type Flow, PROTOCOL, TCP_FLAG } from "../net/flow.ts";
 import type { Random } from "../net/random.ts";
@@ -60,15 +60,21 @@ export interface Question {
   readonly nowMs: number;
   readonly random: Random;
   readonly serviceName: (handle: number) => string;
-  /** Rules passed before the director was asked. */
-  readonly rules?: readonly string[];
+  /** What the rules in front of the director say; they may set the flow's mark. */
+  readonly rules?: { readonly refusal: DropReason; readonly met: readonly string[] };
 }
 
 /** Answers the question. */
-export function explain({ director, flow, nowMs, random, serviceName, rules = [] }: Question): Explanation {
+export function explain({ director, flow, nowMs, random, serviceName, ...asked }: Question): Explanation {
+  const { refusal: ruleRefusal = DROP_REASON.none, met: rules = [] } = asked.rules ?? {};
   const text = flow.toString();
-  const service = serviceOf(director, flow);
   const nothing = { flow: text, rules, entry: null, template: null, destinations: [], answer: null };
+  const service = serviceOf(director, flow);
+  if (ruleRefusal !== DROP_REASON.none) {
+    const why = "the last rule above refuses it; the director is not asked";
+    const name = service === undefined ? null : serviceName(service);
+    return { ...nothing, service: name, scheduler: null, refusal: refusalWord(ruleRefusal), why };
+  }
   if (service === undefined) {
     const why = "no virtual service has this address, port or mark; the packet is the host's own";
     return { ...nothing, service: null, scheduler: null, refusal: "no-service", why };

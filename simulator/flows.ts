@@ -58,16 +58,16 @@ export function flowOf(description: FlowDescription, directory: Directory): Flow
     : directory.service(through);
   const flow = Flow.between(number, client, onHost(virtual, client));
   flow.mark = mark ?? (key !== undefined && "mark" in key ? key.mark : 0);
-  if (listener !== undefined && flow.mark === 0) flow.service = listener;
+  if (listener !== undefined) flow.service = listener;
   return flow;
 }
 
-/** Handle of the service that a flow belongs to, in the kernel's order: mark, own port, port 0. */
+/** Handle of the service that a flow belongs to, in the director's order: mark, listener, own port, port 0. */
 export function serviceOf(director: Director, flow: Flow): number | undefined {
-  if (flow.service >= 0) return flow.service;
   const { family, mark, protocol, virtualPort } = flow;
   const marked = mark === 0 ? undefined : director.findService({ mark, family });
   if (marked !== undefined) return marked;
+  if (flow.service >= 0) return flow.service;
   const address = new IpAddress(family, flow.virtual);
   return director.findService({ protocol, address, port: virtualPort }) ??
     director.findService({ protocol, address, port: 0 });

@@ -65,3 +65,43 @@ Deno.test("explain, record, simulate and whatif with a running daemon", async ()
   assert.equal(wrong.code, 3);
   assert.match(wrong.out, /there is no service "wep"; there is web; did you mean "web"/);
 });
+
+const RULES = `rules:
+  prerouting:
+    - { source: 198.51.100.0/24, target: { mark: 7 } }
+  input:
+    - { source: 203.0.113.7, target: count }
+services:
+  - { name: web, listen: "127.0.0.1:8080", deny: ["192.0.2.0/24"], destinations: ["10.1.0.1:80"] }
+  - { name: paid, mark: 7, listen: off, destinations: ["10.1.0.2:80"] }
+`;
+
+async function explainWith(config: string, ...words: string[]): Promise<{ code: number; text: string }> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", MAIN, "explain", "-c", config, ...words],
+    env: { NO_COLOR: "1" },
+  }).output();
+  return { code, text: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
+}
+
+Deno.test("explain: the rules that a flow meets, the one that refuses it, and a mark that moves it", async () => {
+  const config = await Deno.makeTempFile({ suffix: ".yaml" });
+  try {
+    await Deno.writeTextFile(config, RULES);
+    const counted = await explainWith(config, "203.0.113.7:40000", "web");
+    assert.equal(counted.code, 0, counted.text);
+    assert.match(counted.text, /^ +rules +INPUT 1: from 203\.0\.113\.7 to \S+$/m);
+    assert.match(counted.text, /-> 10\.1\.0\.1:80\n$/);
+    const denied = await explainWith(config, "192.0.2.7:40000", "web");
+    assert.equal(denied.code, 1, denied.text);
+    assert.match(denied.text, /SERVICES? \d+: .*from 192\.0\.2\.0\/24/);
+    assert.match(denied.text, /refused: rule-(dropped|rejected)\n$/);
+    const marked = await explainWith(config, "198.51.100.9:40000", "web");
+    assert.equal(marked.code, 0, marked.text);
+    assert.match(marked.text, /PREROUTING 1: MARK from 198\.51\.100\.0\/24 to \S+ MARK set 0x7/);
+    assert.match(marked.text, /^ +service +paid, scheduler wlc$/m);
+    assert.match(marked.text, /-> 10\.1\.0\.2:80\n$/);
+  } finally {
+    await Deno.remove(config);
+  }
+});
