@@ -14,7 +14,9 @@ import { suggestion } from "../config/nearest.ts";
 import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
 import { ipvsadm } from "./ipvsadm.ts";
+import { modes } from "./modes.ts";
 import { proc } from "./proc.ts";
+import { realserver } from "./realserver.ts";
 import { reload } from "./reload.ts";
 import { rules } from "./rules.ts";
 import { run } from "./run.ts";
@@ -45,6 +47,8 @@ export const COMMANDS: readonly Command[] = [
   proc,
   importCommand,
   exportCommand,
+  modes,
+  realserver,
 ];
 
 /**

@@ -11,6 +11,7 @@ import {
   checkLogs,
   checkReplies,
   checkTransfer,
+  checkTunnels,
   serveAll,
 } from "./lab/checks.ts";
 import { inside, must } from "./lab/command.ts";
@@ -77,6 +78,7 @@ export async function test(mode: LabMode): Promise<number> {
       if (problem !== undefined) failed++;
     };
     for await (const line of checkCells(director, mode, PROOF ? 1_000 : 50)) tell(line);
+    if (mode === "tun") { for await (const line of checkTunnels(director, 20)) tell(line); }
     tell(await checkLogs(folder));
     tell(await checkReplies(director, mode));
     for (const line of await checkTransfer(folder, 100)) tell(line);

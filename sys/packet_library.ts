@@ -23,6 +23,9 @@ const SYMBOLS = {
   munmap: { parameters: ["pointer", "usize"], result: "i32" },
   poll: { parameters: ["buffer", "usize", "i32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
+  open: { parameters: ["buffer", "i32", "i32"], result: "i32" },
+  recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
+  write: { parameters: ["i32", "buffer", "usize"], result: "i32" },
   // By address for frames in the ring, where an address is known; by buffer for all others.
   send: { parameters: ["i32", "usize", "usize", "i32"], result: "i32" },
   sendBuffer: { name: "send", parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
@@ -51,6 +54,9 @@ interface Functions {
   readonly munmap: (address: Deno.PointerValue, length: number) => number;
   readonly poll: (descriptors: Uint8Array, count: number, timeoutMs: number) => number;
   readonly close: (fd: number) => number;
+  readonly open: (path: Uint8Array, flags: number, mode: number) => number;
+  readonly recv: (fd: number, bytes: Uint8Array, length: number, flags: number) => number;
+  readonly write: (fd: number, bytes: Uint8Array, length: number) => number;
   readonly send: (fd: number, address: number, length: number, flags: number) => number;
   readonly sendBuffer: (fd: number, bytes: Uint8Array, length: number, flags: number) => number;
 }
@@ -112,6 +118,18 @@ export class PacketLibrary implements Disposable {
 
   close(fd: number): number {
     return this.#result(this.#library.symbols.close(fd));
+  }
+
+  open(path: string, flags: number): number {
+    return this.#result(this.#library.symbols.open(new TextEncoder().encode(`${path}\0`), flags, 0));
+  }
+
+  receive(fd: number, bytes: Uint8Array, flags: number): number {
+    return this.#result(this.#library.symbols.recv(fd, bytes, bytes.length, flags));
+  }
+
+  write(fd: number, bytes: Uint8Array): number {
+    return this.#result(this.#library.symbols.write(fd, bytes, bytes.length));
   }
 
   send(fd: number, address: number, length: number, flags: number): number {

@@ -15,6 +15,14 @@ export interface CheckLine {
 }
 
 const METHOD_OPTION: Readonly<Record<LabMode, string>> = { nat: "-m", dr: "-g", tun: "-i" };
+const TUNNELS = [
+  "--tun-type ipip",
+  "--tun-type gre",
+  "--tun-type gre --tun-csum",
+  "--tun-type gue --tun-port 6080",
+  "--tun-type gue --tun-port 6080 --tun-csum",
+  "--tun-type gue --tun-port 6080 --tun-remcsum",
+] as const;
 const SCHEDULERS = ["rr", "wlc", "sh"] as const;
 const FAMILIES = [4, 6] as const;
 /** Below the ports that the client's system gives away by itself. */
@@ -57,6 +65,20 @@ export async function* checkCells(
         yield problem === undefined ? { what } : { what, problem };
       }
     }
+  }
+}
+
+/** Every encapsulation of TUN, over IPv4. */
+export async function* checkTunnels(director: DirectorProcess, exchanges: number): AsyncGenerator<CheckLine> {
+  await serveAll(director, "tun", "rr");
+  for (const tunnel of TUNNELS) {
+    for (const server of SERVERS) {
+      const real = `172.16.0.${serverNumber(server)}:80`;
+      await director.ipvsadm(`-e -t ${ADDRESS.virtual4}:80 -r ${real} -i ${tunnel}`);
+    }
+    const problem = judge(await askHttp(4, exchanges), exchanges, "rr");
+    const what = `tun ${tunnel}: ${exchanges} exchanges`;
+    yield problem === undefined ? { what } : { what, problem };
   }
 }
 

@@ -4,8 +4,14 @@
  * @module
  */
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { SystemError } from "../../errors.ts";
 import { inside, must } from "./command.ts";
-import { ADDRESS, type LabMode, namespaceOf, serverNumber, SERVERS } from "./topology.ts";
+import { ADDRESS, type LabMode, namespaceOf, serverNumber, SERVERS, serversOfOurs } from "./topology.ts";
+
+const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
+const READY_MS = 50;
+const READY_TRIES = 200;
 
 /** Ports of the real servers: others than the service's where NAT maps them. */
 export function serverPorts(mode: LabMode): { readonly http: number; readonly dns: number } {
@@ -22,10 +28,27 @@ export function accessLog(folder: string, server: string): string {
 
 /** Starts all servers; they live until their namespace is taken down. */
 export async function startServers(mode: LabMode, folder: string): Promise<void> {
+  for (const server of serversOfOurs(mode)) await setUpServer(mode, folder, server);
   for (const server of SERVERS) {
     await startNginx(mode, folder, server);
     await startDnsmasq(mode, folder, server);
   }
+}
+
+/** `lvsd realserver`; for TUN it stays and takes packets apart. */
+async function setUpServer(mode: LabMode, folder: string, server: string): Promise<void> {
+  const words = inside(namespaceOf(server), [
+    ...[Deno.execPath(), "run", "-A", MAIN, "realserver", mode === "tun" ? "tun" : "dr"],
+    ...["--vip", `${ADDRESS.virtual4},${ADDRESS.virtual6}`],
+  ]);
+  if (mode !== "tun") return void await must(words);
+  const output = join(folder, `${server}.realserver.log`);
+  await must(["sh", "-c", `${words.join(" ")} > ${output} 2>&1 &`]);
+  for (let tries = 0; tries < READY_TRIES; tries++) {
+    if ((await Deno.readTextFile(output).catch(() => "")).includes("ready")) return;
+    await new Promise((resolve) => setTimeout(resolve, READY_MS));
+  }
+  throw new SystemError("COMMAND_FAILED", `${server}: ${await Deno.readTextFile(output)}`, { server });
 }
 
 async function startNginx(mode: LabMode, folder: string, server: string): Promise<void> {

@@ -21,6 +21,14 @@ export const ADDRESS = {
   director6: "fd00:2::1",
 } as const;
 
+/** With DR this one is set up with plain commands, the others by `lvsd realserver`. */
+const BY_HAND = "rs3";
+
+/** Real servers that `lvsd realserver` sets up. */
+export function serversOfOurs(mode: LabMode): readonly string[] {
+  return mode === "nat" ? [] : SERVERS.filter((it) => mode === "tun" || it !== BY_HAND);
+}
+
 /** Last part of a real server's addresses. */
 export function serverNumber(server: string): number {
   return 10 + Number(server.slice(2));
@@ -115,7 +123,7 @@ async function addresses(mode: LabMode): Promise<void> {
       `ip route add 10.1.0.0/24 via ${back[0]}`,
       `ip -6 route add fd00:1::/64 via ${back[1]}`,
     );
-    if (mode === "nat") continue;
+    if (mode !== "dr" || server !== BY_HAND) continue;
     await on(
       server,
       "sysctl -qw net.ipv4.conf.all.arp_ignore=1",

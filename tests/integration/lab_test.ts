@@ -24,7 +24,7 @@ async function missing(): Promise<string | undefined> {
 const reason = await missing();
 const isPromised = Deno.env.get("CI") === "true";
 
-for (const mode of ["nat", "dr"] as const) {
+for (const [mode, checks] of [["nat", 16], ["dr", 16], ["tun", 22]] as const) {
   const skipped = reason === undefined || isPromised ? "" : ` (skipped: ${reason})`;
   Deno.test({
     name: `lab ${mode}: every cell, logs, replies and large transfers${skipped}`,
@@ -33,7 +33,7 @@ for (const mode of ["nat", "dr"] as const) {
       assert.equal(reason, undefined);
       const { code, stdout, stderr } = await run([Deno.execPath(), "run", "-A", LAB, mode, "--test"]);
       assert.equal(code, 0, `${stdout}\n${stderr}`);
-      assert.equal(stdout.split("\n").filter((it) => it.startsWith("ok ")).length, 16, stdout);
+      assert.equal(stdout.split("\n").filter((it) => it.startsWith("ok ")).length, checks, stdout);
       assert.ok(
         !(await run(["ip", "netns", "list"])).stdout.includes(`lvsd${mode}`),
         "nothing is left behind",

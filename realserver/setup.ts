@@ -1,0 +1,60 @@
+/**
+ * What makes a Linux host a real server for DR or TUN, and what undoes it: commands, so that people can read them first.
+ *
+ * @module
+ */
+import type { IpAddress } from "../net/address.ts";
+
+/** Device that tunnel packets come out of. */
+export const TUNNEL_DEVICE = "lvsd0";
+
+/** What a real server is for. */
+export interface RealServerPlan {
+  readonly mode: "dr" | "tun";
+  readonly virtualAddresses: readonly IpAddress[];
+  /** The interface that faces the director. */
+  readonly interface: string;
+}
+
+/** A kernel switch as it has to be. */
+export interface WantedSwitch {
+  readonly name: string;
+  /** At least, for arp_ignore and arp_announce; exactly, for rp_filter. */
+  readonly value: number;
+  readonly isLeast: boolean;
+  readonly why: string;
+}
+
+/** Commands that give the host the virtual addresses, without telling anybody. */
+export function addressCommands(plan: RealServerPlan, verb: "add" | "del"): string[][] {
+  return plan.virtualAddresses.map((address) =>
+    address.family === 4
+      ? ["ip", "addr", verb, `${address}/32`, "dev", "lo"]
+      : ["ip", "-6", "addr", verb, `${address}/128`, "dev", "lo", ...(verb === "add" ? ["nodad"] : [])]
+  );
+}
+
+/** Switches in the order in which they are set: before the addresses, so that no ARP question finds them open. */
+export function wantedSwitches(plan: RealServerPlan): WantedSwitch[] {
+  const hasIpv4 = plan.virtualAddresses.some((it) => it.family === 4);
+  if (!hasIpv4) return [];
+  const both = (name: string, value: number, why: string): WantedSwitch[] =>
+    ["all", plan.interface].map((on) => ({ name: `net.ipv4.conf.${on}.${name}`, value, isLeast: true, why }));
+  const filter = (on: string): WantedSwitch => ({
+    name: `net.ipv4.conf.${on}.rp_filter`,
+    value: 0,
+    isLeast: false,
+    why: "the client is not reached through the tunnel; the larger of all and the device counts",
+  });
+  return [
+    ...both("arp_ignore", 1, "answer ARP only for addresses of the interface that was asked"),
+    ...both("arp_announce", 2, "never ask with the virtual address as sender"),
+    ...(plan.mode === "tun" ? [filter("all"), filter(TUNNEL_DEVICE)] : []),
+  ];
+}
+
+/** What is wrong with a switch's value, undefined when it will do. */
+export function switchProblem({ name, value, isLeast, why }: WantedSwitch, now: number): string | undefined {
+  if (isLeast ? now >= value : now === value) return undefined;
+  return `${name} is ${now} and should be ${isLeast ? "at least " : ""}${value}: ${why}`;
+}
