@@ -37,6 +37,8 @@ export const LIMITS = {
   relaySpareBuffers: 64,
   /** The same of relaySmallReadBytes: 2 MiB. */
   relaySpareSmallBuffers: 1_024,
+  /** Threads of the native engine; each has counters of 2.8 MB in the store. */
+  workers: 64,
   /** A worker thread that died before this age is started again only after this time, milliseconds; an older one at once. */
   workerRestartMs: 1_000,
   /** Pipe for bulk inside the kernel: fs.pipe-max-size, what Linux gives without privilege. */

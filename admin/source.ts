@@ -153,6 +153,8 @@ export interface ServiceStatus {
   readonly emulatedReason: string;
   /** `portable`, `native` or `packet`. */
   readonly engine: string;
+  /** Why this engine. */
+  readonly engineReason: string;
   readonly persistence: { readonly timeoutSeconds: number; readonly prefixLength: number } | null;
   readonly onePacket: boolean;
   /** Client connections and UDP sessions that hold a socket now. */

@@ -49,6 +49,7 @@ export function buildConfig(written: WrittenConfig, file: string): Config {
     timeouts: { tcpMs: timeouts.tcp, tcpFinMs: timeouts.tcpFin, udpMs: timeouts.udp },
     drain: { deadlineMs: drain.deadline, spreadMs: drain.spread },
     ipvs: changedSwitches(ipvs),
+    workers: written.workers,
     rules: buildRules(written.rules, written.services),
     services: written.services.map(buildService),
   };
@@ -85,6 +86,7 @@ function buildService(written: WrittenService): ServiceConfig {
     mode,
     persistence: persistence === undefined ? undefined : buildPersistence(persistence, listen),
     onePacket,
+    engine: written.engine,
     connectTimeoutMs: written.connectTimeout,
     idleTimeoutMs: written.idleTimeout,
     retries,

@@ -20,6 +20,8 @@ export interface Config {
   readonly timeouts: TimeoutsConfig;
   readonly drain: DrainConfig;
   readonly ipvs: IpvsConfig;
+  /** Threads of the native engine. */
+  readonly workers: number | "auto";
   /** Chains of rules; the lists and limits of single services are among them. */
   readonly rules: readonly Chain[];
   readonly services: readonly ServiceConfig[];
@@ -75,6 +77,7 @@ export interface ServiceConfig {
   readonly onePacket: boolean;
   readonly connectTimeoutMs: number;
   readonly idleTimeoutMs?: number;
+  readonly engine: "auto" | "native" | "portable";
   readonly retries: number;
   readonly sendProxy: "none" | "v1" | "v2";
   readonly acceptProxyFrom: readonly Prefix[];

@@ -24,7 +24,7 @@ interface Told {
 export type ServiceSettings = Omit<ServiceConfig, "destinations">;
 
 /** The parts of a configuration that are not services. */
-export type ConfigSection = "admin" | "log" | "timeouts" | "drain" | "ipvs" | "rules";
+export type ConfigSection = "admin" | "workers" | "log" | "timeouts" | "drain" | "ipvs" | "rules";
 
 /** One difference, with the new value in `after`. */
 export type PlanChange =
@@ -38,11 +38,13 @@ export type PlanChange =
     | { readonly kind: "order-changed"; readonly after: readonly string[] }
     | {
       readonly kind: "section-changed";
-      readonly section: Exclude<ConfigSection, "admin">;
-      readonly after: Config[Exclude<ConfigSection, "admin">];
+      readonly section: Exclude<ConfigSection, "admin" | "workers">;
+      readonly after: Config[Exclude<ConfigSection, "admin" | "workers">];
     }
     /** The admin listeners are opened once, by the process that may have had more rights then. */
     | { readonly kind: "needs-restart"; readonly section: "admin"; readonly after: Config["admin"] }
+    /** Threads have their places in memory that is laid out at the start. */
+    | { readonly kind: "needs-restart"; readonly section: "workers"; readonly after: Config["workers"] }
   );
 
 /** All differences. Done one after the other, with additions at the end of their list, they lead from one to the other. */
@@ -147,6 +149,14 @@ function sectionChanges(before: Config, after: Config): PlanChange[] {
       section: "rules",
       after: after.rules,
       ...told({ settings: chains, text }),
+    });
+  }
+  if (before.workers !== after.workers) {
+    changes.push({
+      kind: "needs-restart",
+      section: "workers",
+      after: after.workers,
+      ...told({ settings: ["workers"], text: "workers changed; takes effect at the next start" }),
     });
   }
   const settings = differing(before.admin, after.admin);

@@ -5,7 +5,8 @@
  */
 import * as z from "zod";
 import { listenAddress } from "./addresses.ts";
-import { choice, duration, flag, secret, socketPath } from "./fields.ts";
+import { LIMITS } from "../limits.ts";
+import { choice, duration, flag, integer, secret, socketPath } from "./fields.ts";
 import { rulesSection } from "./rule_schema.ts";
 import { either, list, mayBeEmpty, section, word } from "./sections.ts";
 import { ipvs } from "./ipvs_schema.ts";
@@ -62,6 +63,9 @@ export const configSection = section({
   ipvs: mayBeEmpty(ipvs.prefault({})).describe(
     "The switches of `net.ipv4.vs.*`, under their kernel names; `lvsd sysctl` changes them while it runs.",
   ),
+  workers: either("a number of threads such as 2, or auto", [word("auto"), integer(1, LIMITS.workers)])
+    .prefault("auto")
+    .describe("Threads of the native engine. `auto` is one less than there are processors, 1 to 8."),
   rules: mayBeEmpty(rulesSection.prefault({})).describe(
     "Rule chains on the netfilter hooks, as iptables has them.",
   ),

@@ -7,9 +7,9 @@ import type { Logger } from "@logtape/logtape";
 import type { Clock } from "../clock.ts";
 import type { Director } from "../director/director.ts";
 import type { Engine } from "../engines/engine.ts";
-import { PortableEngine } from "../engines/portable/portable.ts";
 import { type HealthChange, Monitor } from "../healthcheck/monitor.ts";
 import { EngineLog } from "./engine_log.ts";
+import { Engines, workerCount } from "./engines.ts";
 import type { DaemonOptions } from "./options.ts";
 import { OwnListeners } from "./own_listeners.ts";
 import { recordedDirector } from "./recorded.ts";
@@ -23,8 +23,8 @@ export interface Assembly {
   /** The flight recorder as a script. */
   readonly record: () => string;
   readonly engine: Engine;
-  /** Why this engine. */
-  readonly engineReason: string;
+  /** Which engine moves what, and why. */
+  readonly engines: Engines;
   readonly monitor: Monitor<string>;
   readonly resolver: Resolver;
   readonly ownListeners: OwnListeners;
@@ -49,12 +49,7 @@ export function assemble(options: DaemonOptions, questions: AssemblyQuestions): 
   const { clock, random, logger, dialer, lookUpName, localAddresses, config } = options;
   const healthIds = new Map<number, string>();
   const ownListeners = new OwnListeners(localAddresses);
-  const monitor = new Monitor<string>({
-    clock,
-    random,
-    dialer,
-    onChange: questions.healthChanged,
-  });
+  const monitor = new Monitor<string>({ clock, random, dialer, onChange: questions.healthChanged });
   const events = new EngineLog({
     logger,
     serviceName: questions.serviceName,
@@ -69,27 +64,32 @@ export function assemble(options: DaemonOptions, questions: AssemblyQuestions): 
     const id = healthIds.get(destination);
     if (id !== undefined) report(id);
   }
+  const workers = workerCount(config.workers);
   const { director, record } = recordedDirector({
     clock,
     random,
+    workers,
     onExpire: (entry) => {
       rules.gate.entryEnded(entry);
-      engine.entryExpired(entry);
+      engines.engine.entryExpired(entry);
     },
   });
   const rules = new RuleKeeper({ director, random, logger, serviceName: questions.serviceName });
-  const engine: Engine = new PortableEngine({
+  const engines = new Engines({
+    director,
     traffic: rules.gate,
     events,
     clock,
+    random,
+    workers,
     isOwnListener: (protocol, target) => ownListeners.includes(protocol, target),
   });
   return {
     director,
     rules,
     record,
-    engine,
-    engineReason: "the portable engine runs everywhere and needs no permission beyond the network",
+    engine: engines.engine,
+    engines,
     monitor,
     resolver: new Resolver({ clock, lookUp: lookUpName }),
     ownListeners,

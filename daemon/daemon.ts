@@ -70,6 +70,8 @@ export class Daemon implements StatusSource {
   /** Starts everything that `options.config` names; resolves when each listener is open or known to be unbound. */
   static async start(options: DaemonOptions): Promise<Daemon> {
     const daemon = new Daemon(options);
+    const { engine, reason } = daemon.#assembly.engines.choiceFor({ protocol: "tcp" });
+    options.logger.info("engine {engine} for TCP: {reason}", { engine: engine.name, reason });
     await daemon.#apply(options.config, undefined);
     await daemon.#tool.restore();
     daemon.#scheduleTick();
@@ -204,6 +206,8 @@ export class Daemon implements StatusSource {
     if (plan?.logChanged) await this.#options.onLogConfig?.(config.log);
     // First the rules, then what opens listeners: nobody slips in between.
     this.#assembly.rules.apply(config);
+    const { rules, engines } = this.#assembly;
+    engines.judge(rules.areInForce, rules.areCounted);
     const notes = await this.#services.apply(config);
     this.#assembly.rules.namesChanged();
     return notes;

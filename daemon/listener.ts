@@ -67,8 +67,18 @@ export class Listener {
 
   /** Takes effect for new connections. */
   update(options: BindingOptions): void {
+    const isMoved = this.#binding.options.engine !== options.engine;
     this.#binding = { ...this.#binding, options };
-    this.#open?.update(options);
+    if (isMoved && this.#open !== undefined) void this.#move();
+    else this.#open?.update(options);
+  }
+
+  /** Another engine: its listener takes the place of the old one's, whose connections go on. */
+  async #move(): Promise<void> {
+    const open = this.#open;
+    this.#open = undefined;
+    await open?.close();
+    if (this.#wanted) await this.open();
   }
 
   /** Stops listening; connections go on. */

@@ -16,13 +16,19 @@ import { RecordedDirector } from "../simulator/recorded_director.ts";
 
 /** Makes both; `record` writes what is remembered as a script. */
 export function recordedDirector(
-  { clock, random, onExpire }: { clock: Clock; random: Random; onExpire: OnExpire },
+  { clock, random, onExpire, workers }: {
+    clock: Clock;
+    random: Random;
+    onExpire: OnExpire;
+    /** Threads besides this one that decide; with any, the store is shared. */
+    workers: number;
+  },
 ): { director: Director; record: () => string } {
   // A number source of its own, and not the health monitor's too: a record with this seed repeats every draw.
   const seed = random.below(2 ** 32);
   const ring = FlightRing.create();
   const recorder = new FlightRecorder([ring], clock.nowMs());
-  const store = Store.create();
+  const store = Store.create({ shared: workers > 0, capacities: { workers: 1 + workers } });
   const director = new RecordedDirector({
     ring,
     recorder,

@@ -80,6 +80,16 @@ export class RuleKeeper {
     if (this.#counts.isNeeded && !wasNeeded) this.#countLiveConnections();
   }
 
+  /** Whether any rule could speak about a new connection. */
+  get areInForce(): boolean {
+    return this.#hooks.hasRules;
+  }
+
+  /** Whether a rule asks how many connections there are. */
+  get areCounted(): boolean {
+    return this.#counts.isNeeded;
+  }
+
   /** Services have other names, or other handles. */
   namesChanged(): void {
     this.#numbers.clear();
@@ -120,8 +130,8 @@ export class RuleKeeper {
 
   /** Connections that were there before a rule asked for them. */
   #countLiveConnections(): void {
-    for (const { entry, isTemplate, client, state } of this.#director.connections()) {
-      if (isTemplate || ENDED.has(state)) continue;
+    for (const { entry, client, state } of this.#director.ownConnections()) {
+      if (ENDED.has(state)) continue;
       this.#counts.opened(entry, client.address.family, client.address.words);
     }
   }

@@ -56,7 +56,7 @@ export function statusOf(facts: ReportFacts): Status {
       ? null
       : { atWall: isoTime(lastReload.atWallMs), ok: lastReload.ok, message: lastReload.message },
     draining: facts.draining,
-    engine: { name: engine.name, reason: assembly.engineReason },
+    engine: engineStatus(assembly),
     timeouts: {
       tcpSeconds: director.timeouts.tcpMs / 1_000,
       tcpFinSeconds: director.timeouts.tcpFinMs / 1_000,
@@ -100,6 +100,7 @@ function lacksServers(service: VirtualService): string {
 function serviceStatus(service: VirtualService, facts: ReportFacts): ServiceStatus {
   const { director, engine, events } = facts.assembly;
   const { config, listener, handle, sorryServer } = service;
+  const choice = facts.assembly.engines.choiceFor(config);
   const counts = events.counts(handle);
   const view = director.serviceView(handle);
   const persistence = config.persistence;
@@ -117,8 +118,9 @@ function serviceStatus(service: VirtualService, facts: ReportFacts): ServiceStat
     emulated: imitated !== undefined,
     emulatedReason: imitated === undefined
       ? ""
-      : `${imitated} needs the packet engine; the ${engine.name} engine relays over sockets, so answers pass the director and the real server sees the director's address`,
-    engine: engine.name,
+      : `${imitated} needs the packet engine; the ${choice.engine.name} engine relays over sockets, so answers pass the director and the real server sees the director's address`,
+    engine: choice.engine.name,
+    engineReason: choice.reason,
     persistence: persistence === undefined
       ? null
       : { timeoutSeconds: persistence.timeoutMs / 1_000, prefixLength: persistence.prefixLength },
@@ -140,6 +142,11 @@ function imitatedMethod({ config, members }: VirtualService): string | undefined
   return [config.mode, ...members.map((it) => it.config.method)].find((it) =>
     it !== undefined && it !== "nat"
   );
+}
+
+function engineStatus({ engines }: Assembly): Status["engine"] {
+  const { engine, reason } = engines.choiceFor({ protocol: "tcp" });
+  return { name: engine.name, reason };
 }
 
 function destinationStatus(service: VirtualService, member: Member, facts: ReportFacts): DestinationStatus {

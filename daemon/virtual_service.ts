@@ -300,6 +300,7 @@ function optionsOf(config: ServiceConfig): BindingOptions {
     acceptProxyFrom: config.acceptProxyFrom,
     onePacket: config.onePacket,
     maxSessions: config.maxSessions,
+    engine: config.engine,
     ...(config.idleTimeoutMs === undefined ? {} : { idleTimeoutMs: config.idleTimeoutMs }),
     ...(config.maxConnections === undefined ? {} : { maxConnections: config.maxConnections }),
   };

@@ -282,10 +282,24 @@ export class Director implements TrafficEntrance {
   *connections(): Generator<ConnectionView> {
     const nowMs = Math.max(this.#traffic.lastMs, this.#timekeeping.lastMs);
     for (const table of [this.#views.table, ...this.#otherTables.values()]) {
-      const views = { ...this.#views, table };
-      for (const row of table.rows()) yield viewConnection(views, row, nowMs);
+      yield* this.#entriesOf(table, nowMs);
     }
     for (const row of this.#views.templates.rows()) yield viewTemplate(this.#views, row, nowMs);
+  }
+
+  /** Entries of this thread. */
+  ownConnections(): Generator<ConnectionView> {
+    return this.#entriesOf(this.#views.table, Math.max(this.#traffic.lastMs, this.#timekeeping.lastMs));
+  }
+
+  *#entriesOf(table: ConnectionTable, nowMs: number): Generator<ConnectionView> {
+    const views = { ...this.#views, table };
+    for (const row of table.rows()) yield viewConnection(views, row, nowMs);
+  }
+
+  /** Entries in this thread's table, ended ones included, templates not. */
+  get ownConnectionCount(): number {
+    return this.#views.table.count;
   }
 
   /** Entries in the tables of this thread and of those attached, ended ones included, templates not. */

@@ -32,6 +32,8 @@ export interface BindingOptions {
   readonly acceptProxyFrom: readonly Prefix[];
   /** Connections at once; more wait in the kernel's backlog. */
   readonly maxConnections?: number;
+  /** Which engine moves the bytes; `auto` or absent: the best there is. Takes effect when the binding is opened. */
+  readonly engine?: "auto" | "native" | "portable";
   /** UDP: every datagram is scheduled by itself. */
   readonly onePacket: boolean;
   /** UDP: sessions at once, the least recently used one gives way. */

@@ -103,6 +103,11 @@ export class RuleGate implements TrafficEntrance {
     return DROP_REASON.none;
   }
 
+  /** Counts a connection of another thread that was there before anybody counted. */
+  introduce(admission: number, family: 4 | 6, client: Uint32Array): void {
+    if (this.#counts.isNeeded) this.#counts.opened(admission, family, client);
+  }
+
   /** What the rules refused, by the names of `DROP_REASON`; the director has not seen it. */
   get drops(): { readonly ruleDropped: number; readonly ruleRejected: number } {
     return { ruleDropped: this.#dropped, ruleRejected: this.#rejected };

@@ -58,9 +58,9 @@ export class RecordedDirector extends Director {
   }
 
   override advance(nowMs: number): void {
-    const before = this.connectionCount + this.templateCount;
+    const before = this.ownConnectionCount + this.templateCount;
     super.advance(nowMs);
-    if (this.connectionCount + this.templateCount !== before) this.#ring.advance(nowMs);
+    if (this.ownConnectionCount + this.templateCount !== before) this.#ring.advance(nowMs);
   }
 
   override addService(spec: ServiceSpec, nowMs: number): number {

@@ -4,7 +4,7 @@
  * @module
  */
 import { checked, ERRNO } from "./errno.ts";
-import { addressOf, type Libc } from "./libc.ts";
+import { type Address, addressOf, type Libc } from "./libc.ts";
 
 /** What is waited for, and what happened (`EPOLL*` of sys/epoll.h). */
 export const EPOLL = {
@@ -36,7 +36,7 @@ export class Epoll implements Disposable {
   readonly #libc: Libc;
   readonly #capacity: number;
   readonly #events: Uint32Array<ArrayBuffer>;
-  readonly #eventsAddress: number;
+  readonly #eventsAddress: Address;
   readonly #change = new Uint32Array(EVENT_WORDS);
   readonly #changeAddress = addressOf(this.#change);
 

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { type Library, openLibrary, unavailable } from "./libc_library.ts";
+import { type Address, type Library, openLibrary, unavailable } from "./libc_library.ts";
 
 /**
  * The C library as one thread sees it. errno is a word of the thread, so each worker opens its own and never hands it
@@ -42,8 +42,8 @@ export class Libc implements Disposable {
     return this.#result(this.#library.symbols.epoll_create1(flags));
   }
 
-  /** @param eventAddress address of one `epoll_event`; 0 for `EPOLL_CTL_DEL` */
-  epollCtl(epoll: number, operation: number, descriptor: number, eventAddress: number): number {
+  /** @param eventAddress address of one `epoll_event` */
+  epollCtl(epoll: number, operation: number, descriptor: number, eventAddress: Address): number {
     return this.#result(this.#library.symbols.epoll_ctl(epoll, operation, descriptor, eventAddress));
   }
 
@@ -53,15 +53,15 @@ export class Libc implements Disposable {
    * @param timeoutMs -1 waits for ever
    * @returns how many `epoll_event` records were written
    */
-  epollWait(epoll: number, eventsAddress: number, maxEvents: number, timeoutMs: number): number {
+  epollWait(epoll: number, eventsAddress: Address, maxEvents: number, timeoutMs: number): number {
     return this.#result(this.#library.symbols.epoll_wait(epoll, eventsAddress, maxEvents, timeoutMs));
   }
 
-  read(descriptor: number, address: number, bytes: number): number {
+  read(descriptor: number, address: Address, bytes: number): number {
     return this.#result(this.#library.symbols.read(descriptor, address, bytes));
   }
 
-  write(descriptor: number, address: number, bytes: number): number {
+  write(descriptor: number, address: Address, bytes: number): number {
     return this.#result(this.#library.symbols.write(descriptor, address, bytes));
   }
 
@@ -74,11 +74,11 @@ export class Libc implements Disposable {
   }
 
   /** @param address address of a `sockaddr` of `length` bytes */
-  connect(descriptor: number, address: number, length: number): number {
+  connect(descriptor: number, address: Address, length: number): number {
     return this.#result(this.#library.symbols.connect(descriptor, address, length));
   }
 
-  bind(descriptor: number, address: number, length: number): number {
+  bind(descriptor: number, address: Address, length: number): number {
     return this.#result(this.#library.symbols.bind(descriptor, address, length));
   }
 
@@ -87,15 +87,15 @@ export class Libc implements Disposable {
   }
 
   /** @param lengthAddress address of a `socklen_t` that holds the room at `address`, and afterwards the length */
-  accept(descriptor: number, address: number, lengthAddress: number, flags: number): number {
+  accept(descriptor: number, address: Address, lengthAddress: Address, flags: number): number {
     return this.#result(this.#library.symbols.accept4(descriptor, address, lengthAddress, flags));
   }
 
-  receive(descriptor: number, address: number, bytes: number, flags: number): number {
+  receive(descriptor: number, address: Address, bytes: number, flags: number): number {
     return this.#result(this.#library.symbols.recv(descriptor, address, bytes, flags));
   }
 
-  send(descriptor: number, address: number, bytes: number, flags: number): number {
+  send(descriptor: number, address: Address, bytes: number, flags: number): number {
     return this.#result(this.#library.symbols.send(descriptor, address, bytes, flags));
   }
 
@@ -103,7 +103,7 @@ export class Libc implements Disposable {
     return this.#result(this.#library.symbols.shutdown(descriptor, how));
   }
 
-  setOption(descriptor: number, level: number, option: number, address: number, length: number): number {
+  setOption(descriptor: number, level: number, option: number, address: Address, length: number): number {
     return this.#result(this.#library.symbols.setsockopt(descriptor, level, option, address, length));
   }
 
@@ -112,19 +112,19 @@ export class Libc implements Disposable {
     descriptor: number,
     level: number,
     option: number,
-    address: number,
-    lengthAddress: number,
+    address: Address,
+    lengthAddress: Address,
   ): number {
     return this.#result(this.#library.symbols.getsockopt(descriptor, level, option, address, lengthAddress));
   }
 
   /** Address and port of the socket itself. */
-  socketName(descriptor: number, address: number, lengthAddress: number): number {
+  socketName(descriptor: number, address: Address, lengthAddress: Address): number {
     return this.#result(this.#library.symbols.getsockname(descriptor, address, lengthAddress));
   }
 
   /** @param address where two descriptors are written: the end to read, the end to write */
-  pipe(address: number, flags: number): number {
+  pipe(address: Address, flags: number): number {
     return this.#result(this.#library.symbols.pipe2(address, flags));
   }
 
@@ -134,11 +134,11 @@ export class Libc implements Disposable {
 
   /** Moves bytes inside the kernel; one of the two is a pipe. */
   splice(from: number, to: number, bytes: number, flags: number): number {
-    return this.#result(this.#library.symbols.splice(from, 0, to, 0, bytes, flags));
+    return this.#result(this.#library.symbols.splice(from, null, to, null, bytes, flags));
   }
 
   /** @param address where a `timespec` is written */
-  clockTime(clock: number, address: number): number {
+  clockTime(clock: number, address: Address): number {
     return this.#result(this.#library.symbols.clock_gettime(clock, address));
   }
 
@@ -152,11 +152,17 @@ export class Libc implements Disposable {
   }
 }
 
+export type { Address } from "./libc_library.ts";
+
 /**
  * Address of an array's first byte. It stays right for as long as the array lives: V8 never moves the memory behind a
  * buffer. Take it once and keep the array beside it.
  */
-export function addressOf(array: ArrayBufferView<ArrayBuffer>): number {
-  const pointer = Deno.UnsafePointer.of(array);
-  return pointer === null ? 0 : Number(Deno.UnsafePointer.value(pointer));
+export function addressOf(array: ArrayBufferView<ArrayBuffer>): Address {
+  return Deno.UnsafePointer.of(array);
+}
+
+/** The address so many bytes further on. */
+export function addressBehind(address: Address, bytes: number): Address {
+  return address === null ? null : Deno.UnsafePointer.offset(address, bytes);
 }

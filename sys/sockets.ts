@@ -5,7 +5,7 @@
  */
 import type { Endpoint } from "../net/endpoint.ts";
 import { checked } from "./errno.ts";
-import { addressOf, type Libc } from "./libc.ts";
+import { type Address, addressOf, type Libc } from "./libc.ts";
 import { endpointAt, SOCKET_ADDRESS_BYTES, socketAddress } from "./socket_address.ts";
 import {
   FAMILY,
@@ -36,7 +36,7 @@ export class Sockets {
   readonly libc: Libc;
   /** Address of the client that {@linkcode accept} took. */
   readonly peer: DataView;
-  readonly #peerAddress: number;
+  readonly #peerAddress: Address;
   readonly #length = new Uint32Array(1);
   readonly #lengthAddress = addressOf(this.#length);
   /** One or two numbers: an option's value, or `struct linger`. */
@@ -117,7 +117,7 @@ export class Sockets {
     return result < 0 ? -result : this.#value[0] ?? 0;
   }
 
-  send(descriptor: number, address: number, bytes: number): number {
+  send(descriptor: number, address: Address, bytes: number): number {
     return this.libc.send(descriptor, address, bytes, MESSAGE.noSignal);
   }
 

@@ -71,6 +71,14 @@ export type Command =
     /** To be named when it is over; 0 when nobody wants to hear of that. */
     readonly admission: number;
   }
+  /** Asks for all connections that the rules do not know. */
+  | { readonly kind: "introduce" }
+  | {
+    readonly kind: "introduced";
+    readonly connection: number;
+    readonly startMs: number;
+    readonly admission: number;
+  }
   | { readonly kind: "pass"; readonly request: number }
   /** For tests: the worker dies of an error. */
   | { readonly kind: "fail" };
@@ -94,6 +102,14 @@ export type Report =
     readonly clientPort: number;
     readonly virtual: Uint32Array;
     readonly virtualPort: number;
+  }
+  /** A connection that the rules do not know. */
+  | {
+    readonly kind: "introduce";
+    readonly connection: number;
+    readonly startMs: number;
+    readonly family: 4 | 6;
+    readonly client: Uint32Array;
   }
   /** A connection that was let in is over. */
   | { readonly kind: "left"; readonly admission: number }

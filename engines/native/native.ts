@@ -33,6 +33,8 @@ import { Workers } from "./workers.ts";
 export interface ConnectionJudge {
   /** @returns why a connection is refused, `none` when it may be opened; the rules' mark is then in the flow */
   admit(flow: Flow, admission: number, nowMs: number): DropReason;
+  /** The admission stands for a connection that is there already. */
+  introduce(admission: number, family: 4 | 6, client: Uint32Array): void;
   /** The admission's connection is over. */
   entryEnded(admission: number): void;
 }
@@ -186,14 +188,20 @@ export class NativeEngine implements Engine, BindingOwner, WorkerListener {
     if (this.#idleWaiters.length === 0) this.#memory.wantsIdle = false;
   }
 
-  /** Whether rules have to be asked about new connections from now on. */
-  judge(areJudged: boolean): void {
+  /** Whether rules have to be asked about new connections from now on, and have to know of those there are. */
+  judge(areJudged: boolean, areCounted: boolean): void {
     this.#memory.judges = areJudged && this.#options.judge !== undefined;
+    if (areCounted) this.#workers.tell({ kind: "introduce" });
   }
 
   /** Resolves when every worker has seen all changes made before. */
   async passed(): Promise<void> {
     await this.#workers.ask((request) => ({ kind: "pass", request }));
+  }
+
+  /** For tests: one worker dies of an error. */
+  fail(worker: number): void {
+    this.#workers.fail(worker);
   }
 
   /** Moves the workers' directors to these times, one after the other. */
@@ -222,6 +230,12 @@ export class NativeEngine implements Engine, BindingOwner, WorkerListener {
         return events.trouble(report.service, report.message);
       case "judge":
         return this.#judge(worker, report);
+      case "introduce": {
+        const { connection, startMs, family, client } = report;
+        const admission = this.#nextAdmission--;
+        this.#options.judge?.introduce(admission, family, client);
+        return worker.tell({ kind: "introduced", connection, startMs, admission });
+      }
       case "left":
         return this.#options.judge?.entryEnded(report.admission);
       case "ask-loop": {

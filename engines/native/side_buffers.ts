@@ -4,12 +4,12 @@
  * @module
  */
 import { LIMITS } from "../../limits.ts";
-import { addressOf } from "../../sys/libc.ts";
+import { type Address, addressOf } from "../../sys/libc.ts";
 
 /** An array with its address. */
 export interface Buffer {
   readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly address: number;
+  readonly address: Address;
 }
 
 export function makeBuffer(length: number): Buffer {

@@ -6,7 +6,7 @@
 import type { TrafficEntrance } from "../../director/verdict.ts";
 import { LIMITS } from "../../limits.ts";
 import { IpAddress } from "../../net/address.ts";
-import { addressOf } from "../../sys/libc.ts";
+import { type Address, addressOf } from "../../sys/libc.ts";
 import { socketAddress } from "../../sys/socket_address.ts";
 
 /** Whether a connect would come back to this program. */
@@ -26,7 +26,7 @@ export class Target {
   readonly words: Uint32Array;
   /** `sockaddr` and where it lies. */
   readonly name: Uint8Array<ArrayBuffer>;
-  readonly nameAddress: number;
+  readonly nameAddress: Address;
   loop: typeof LOOP[keyof typeof LOOP] = LOOP.unknown;
   /** The question is on its way. */
   isAsked = false;

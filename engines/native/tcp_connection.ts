@@ -15,26 +15,11 @@ import { refusalReason } from "../refusals.ts";
 import { applyProxyHeader, proxyHeaderFor } from "../portable/proxied_addresses.ts";
 import { connectFailure, isReset, ownShortage } from "../portable/tcp_failures.ts";
 import type { EndedFacts } from "./event_record.ts";
+import { STAGE, type Stage } from "./tcp_stage.ts";
 import { LOOP, type Target, type TargetWaiter } from "./targets.ts";
 import { type SideOwner, TcpSide } from "./tcp_side.ts";
 import { TcpWay, type WayOwner } from "./tcp_way.ts";
 import type { WorkerParts } from "./worker_parts.ts";
-
-/** How far a connection has come. */
-const STAGE = {
-  /** The record waits for its next connection. */
-  over: 0,
-  /** Accepted, neither read nor scheduled: `maxConnections`. */
-  held: 1,
-  /** A PROXY header is awaited. */
-  header: 2,
-  /** Whether the rules let it in is being asked. */
-  judging: 6,
-  /** Whether its target is one of our own listeners is being asked. */
-  asking: 3,
-  connecting: 4,
-  flowing: 5,
-} as const;
 
 /** The service that a connection belongs to. */
 export interface ConnectionService {
@@ -62,7 +47,7 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
   readonly #output: TcpWay;
   #service: ConnectionService | undefined;
   #options: BindingOptions | undefined;
-  #stage: typeof STAGE[keyof typeof STAGE] = STAGE.over;
+  #stage: Stage = STAGE.over;
   #target: Target | undefined;
   /** Number by which the rules know it, 0 when they do not. */
   #admission = 0;
@@ -251,6 +236,16 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
     this.flow.mark = mark;
     if (refusal === "") this.#open();
     else this.end(refusal);
+  }
+
+  /** Scheduled, and the rules do not know of it. */
+  get isUnknown(): boolean {
+    return this.#hasEntry && this.#admission === 0;
+  }
+
+  introduced(startMs: number, admission: number): void {
+    if (this.isUnknown && startMs === this.startMs) this.#admission = admission;
+    else this.#parts.left(admission);
   }
 
   #open(): void {

@@ -6,6 +6,7 @@
 import { LIMITS } from "../../limits.ts";
 import { type Direction, type Flow, TCP_FLAG } from "../../net/flow.ts";
 import { ERRNO } from "../../sys/errno.ts";
+import { type Address, addressBehind } from "../../sys/libc.ts";
 import { SPLICE } from "../../sys/socket_numbers.ts";
 import type { Pipe } from "./pipes.ts";
 import type { Unfinished } from "./reactor.ts";
@@ -174,7 +175,7 @@ export class TcpWay implements Unfinished {
   /** `some`: nothing is kept any more. */
   #writeKept(kept: Buffer): Moved {
     const from = this.#keptFrom;
-    const sent = this.#send(kept.address + from, this.#keptTo - from);
+    const sent = this.#send(addressBehind(kept.address, from), this.#keptTo - from);
     if (sent < 0) return MOVED.targetBroke;
     this.#keptFrom = from + sent;
     if (this.#keptFrom < this.#keptTo) return this.#waitForTarget();
@@ -184,7 +185,7 @@ export class TcpWay implements Unfinished {
   }
 
   /** How many bytes the target took; below 0 when it broke off. */
-  #send(address: number, length: number): number {
+  #send(address: Address, length: number): number {
     const { target } = this;
     // Nothing can be held back behind a first write, and short connections write once.
     if (target.writes++ === 1) this.#parts.sockets.setNoDelay(target.descriptor);

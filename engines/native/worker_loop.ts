@@ -135,6 +135,8 @@ export class WorkerLoop {
   run(): void {
     const { worker } = this.#start;
     this.#reactor.watch(this.#bell.descriptor, EPOLL.in, { ready: () => this.#rung() });
+    // Whoever buries a dead worker closes this too.
+    this.#memory.opened(worker, this.#epoll.descriptor);
     const connections = this.#director.connectionMemory;
     this.#say({ kind: "ready", connections });
     const woken = () => this.#clock.refresh();
@@ -197,6 +199,12 @@ export class WorkerLoop {
         const { connection, startMs, refusal, mark, admission } = command;
         return this.#records.get(connection)?.judged(startMs, refusal, mark, admission);
       }
+      case "introduce":
+        return this.#introduceAll();
+      case "introduced": {
+        const { connection, startMs, admission } = command;
+        return this.#records.get(connection)?.introduced(startMs, admission);
+      }
       case "listeners-changed":
         return this.#parts.targets.listenersChanged();
       case "advance":
@@ -206,6 +214,14 @@ export class WorkerLoop {
         return this.#say({ kind: "done", request: command.request });
       case "fail":
         throw new Error("told to fail");
+    }
+  }
+
+  #introduceAll(): void {
+    for (const { id, startMs, flow, isUnknown } of this.#records.live()) {
+      if (!isUnknown) continue;
+      const { family } = flow;
+      this.#say({ kind: "introduce", connection: id, startMs, family, client: flow.client.slice() });
     }
   }
 
@@ -330,6 +346,7 @@ export class WorkerLoop {
     this.#parts.pipes.closeAll();
     this.#announceNow();
     this.#start.port.close();
+    this.#memory.closed(this.#epoll.descriptor);
     this.#epoll[Symbol.dispose]();
     this.#libc[Symbol.dispose]();
   }

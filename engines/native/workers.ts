@@ -89,6 +89,10 @@ export class Workers {
     for (const it of this.#threads) it.tell(command);
   }
 
+  fail(number: number): void {
+    this.#threads[number - 1]?.tell({ kind: "fail" });
+  }
+
   ring(): void {
     for (const it of this.#threads) it.ring();
   }

@@ -66,6 +66,7 @@ export function serviceStatus(over: Partial<ServiceStatus> = {}): ServiceStatus 
     emulated: false,
     emulatedReason: "",
     engine: "portable",
+    engineReason: "a test",
     persistence: null,
     onePacket: false,
     liveConnections: 2,

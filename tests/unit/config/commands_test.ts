@@ -83,6 +83,7 @@ Deno.test("schema: prints JSON Schema", async () => {
     "timeouts",
     "drain",
     "ipvs",
+    "workers",
     "rules",
     "services",
   ]);
