@@ -7,6 +7,8 @@ import { requirePeer } from "../tests/peers/required_peers.ts";
 export interface Measurement {
   readonly value: number;
   readonly errors: number;
+  /** Requests, or gigabytes (10^9 bytes), of the whole run: what processor time is divided by. */
+  readonly units?: number;
 }
 
 /** Beyond its planned time a run gets this long before it is ended. */
@@ -41,16 +43,43 @@ export function parseWrk(text: string): Measurement {
   const sockets = /^\s*Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)$/m.exec(text);
   const answers = /^\s*Non-2xx or 3xx responses: (\d+)$/m.exec(text);
   const counts = [...(sockets?.slice(1) ?? []), answers?.[1] ?? "0"].map(Number);
-  return { value: Number(rate), errors: counts.reduce((sum, count) => sum + count, 0) };
+  const units = Number(/^\s*(\d+) requests in /m.exec(text)?.[1] ?? NaN);
+  const errors = counts.reduce((sum, count) => sum + count, 0);
+  return Number.isNaN(units) ? { value: Number(rate), errors } : { value: Number(rate), errors, units };
+}
+
+/** Megabytes (10^6) per second of downloads at the same time, from the first byte to the last. */
+export async function runDownloads(
+  port: number,
+  bytes: number,
+  streams: number,
+  signal: AbortSignal,
+): Promise<Measurement> {
+  const startMs = performance.now();
+  const runs = await Promise.all(Array.from({ length: streams }, () => runCurl(port, bytes, signal)));
+  const seconds = (performance.now() - startMs) / 1_000;
+  const errors = runs.reduce((sum, it) => sum + it.errors, 0);
+  return { value: streams * bytes / 1e6 / seconds, errors, units: streams * bytes / 1e9 };
 }
 
 /** Megabytes (10^6) per second of one download; a short or broken one counts as an error. */
 export async function runCurl(port: number, bytes: number, signal: AbortSignal): Promise<Measurement> {
   const format = "%{size_download} %{speed_download}";
-  const args = ["-s", "-o", "/dev/null", "-w", format, "--max-time", "60", `http://127.0.0.1:${port}/bulk`];
+  const args = [
+    "-s",
+    "-o",
+    "/dev/null",
+    "-w",
+    format,
+    "--max-time",
+    "60",
+    "-r",
+    `0-${bytes - 1}`,
+    `http://127.0.0.1:${port}/bulk`,
+  ];
   const text = await output(requirePeer("curl"), args, 60_000, signal);
   const [received = 0, perSecond = 0] = text.split(" ").map(Number);
-  return { value: perSecond / 1e6, errors: received === bytes ? 0 : 1 };
+  return { value: perSecond / 1e6, errors: received === bytes ? 0 : 1, units: bytes / 1e9 };
 }
 
 async function output(

@@ -1,13 +1,15 @@
 /**
  * What is measured.
  */
-import { type Measurement, runCurl, runWrk, wrkArguments, type WrkRun } from "./client.ts";
+import { type Measurement, runCurl, runDownloads, runWrk, wrkArguments, type WrkRun } from "./client.ts";
 
 /** One figure; higher is better. */
 export interface Figure {
   readonly name: string;
   readonly title: string;
   readonly unit: string;
+  /** What processor time is given for, beside the figure. */
+  readonly processorUnit?: string;
   /** The program that makes the load. */
   readonly program: "wrk" | "curl";
   /** Its command line, for the report. */
@@ -36,14 +38,26 @@ export function figures({ secondsPerRun, bulkBytes }: Effort): Figure[] {
   const fresh: WrkRun = { ...many, headers: ["Connection: close"] };
   return [
     wrkFigure("connections", "new connections, one request on each", fresh),
+    wrkFigure("requests-1", "requests on one kept connection", { ...many, connections: 1 }),
     wrkFigure("requests", `requests on ${CONNECTIONS} kept connections`, many),
+    wrkFigure("requests-1000", "requests on 1,000 kept connections", { ...many, connections: 1_000 }),
     {
       name: "bulk",
       title: `download of ${bulkBytes / 2 ** 20} MiB on one connection`,
       unit: "MB/s",
+      processorUnit: "ms per GB",
       program: "curl",
       client: "curl",
       measure: (port, signal) => runCurl(port, bulkBytes, signal),
+    },
+    {
+      name: "bulk-8",
+      title: `eight downloads of ${bulkBytes / 2 ** 22} MiB at once`,
+      unit: "MB/s",
+      processorUnit: "ms per GB",
+      program: "curl",
+      client: "8 x curl, each a part of the file",
+      measure: (port, signal) => runDownloads(port, bulkBytes / 4, 8, signal),
     },
   ];
 }
@@ -53,6 +67,7 @@ function wrkFigure(name: string, title: string, run: WrkRun): Figure {
     name,
     title,
     unit: "/s",
+    processorUnit: "us each",
     program: "wrk",
     client: ["wrk", ...wrkArguments(run).map((it) => it.includes(" ") ? `"${it}"` : it)].join(" "),
     measure: (port, signal) => runWrk(port, run, signal),

@@ -60,7 +60,7 @@ async function benchTraffic(
       const stage = round === 0 ? "warming up" : `round ${round} of ${effort.rounds}`;
       showProgress(`${figure.name}: ${stage}, ${side}`);
     };
-    const sides = topology.sides.filter(({ onlyFor }) => onlyFor === undefined || onlyFor === figure.name);
+    const sides = topology.sides.filter(({ onlyFor }) => onlyFor?.includes(figure.name) ?? true);
     const runs = await runRounds(figure, sides, effort.rounds, progress, signal);
     showProgress("");
     const result = summarise(figure, runs);

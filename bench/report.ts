@@ -15,6 +15,8 @@ export interface SideResult {
   readonly absolute: Spread;
   /** To HAProxy, round by round; `null` when no round gave a pair. */
   readonly ratio: Spread | null;
+  /** Processor time for each unit, and that to HAProxy's; `null` where it was not measured. */
+  readonly processor: { readonly absolute: Spread; readonly ratio: Spread | null } | null;
 }
 
 /** One figure's table. */
@@ -23,6 +25,7 @@ export interface FigureResult {
   readonly title: string;
   readonly unit: string;
   readonly client: string;
+  readonly processorUnit: string;
   readonly sides: readonly SideResult[];
 }
 
@@ -38,30 +41,44 @@ export interface Report {
   readonly picks: readonly PickResult[];
 }
 
-export function summarise({ name, title, unit, client }: Figure, runs: FigureRuns): FigureResult {
-  const reference = runs.get(REFERENCE)?.values ?? [];
-  const sides = [...runs].map(([side, { values, errors }]) => {
-    const ratios = pairRatios(values, reference);
-    const ratio = ratios.length === 0 ? null : spread(ratios);
-    return { side, values, errors, absolute: spread(values), ratio };
-  });
-  return { name, title, unit, client, sides };
+export function summarise(figure: Figure, runs: FigureRuns): FigureResult {
+  const { name, title, unit, client, processorUnit = "" } = figure;
+  const reference = runs.get(REFERENCE);
+  const sides = [...runs].map(([side, { values, errors, processor }]) => ({
+    side,
+    values,
+    errors,
+    absolute: spread(values),
+    ratio: ratioOf(values, reference?.values),
+    processor: processor === undefined
+      ? null
+      : { absolute: spread(processor), ratio: ratioOf(processor, reference?.processor) },
+  }));
+  return { name, title, unit, client, processorUnit, sides };
+}
+
+function ratioOf(values: readonly number[], reference: readonly number[] = []): Spread | null {
+  const ratios = pairRatios(values, reference);
+  return ratios.length === 0 ? null : spread(ratios);
 }
 
 const HEADINGS = ["", "median", "lowest", "highest", "to HAProxy", "lowest", "highest", "errors"] as const;
 
 /** The table of one figure; columns are aligned with spaces, so it reads the same in a terminal and in a code block. */
-export function figureTable({ name, title, unit, client, sides }: FigureResult): string {
-  const rows = sides.map(({ side, absolute, ratio, errors }) => [
+export function figureTable({ name, title, unit, client, processorUnit, sides }: FigureResult): string {
+  const hasProcessor = sides.some((it) => it.processor !== null);
+  const rows = sides.map(({ side, absolute, ratio, errors, processor }) => [
     side,
     ...[absolute.median, absolute.lowest, absolute.highest].map(wholeNumber),
     ...[ratio?.median, ratio?.lowest, ratio?.highest].map((it) =>
       it === undefined ? "-" : `${it.toFixed(2)}x`
     ),
     `${errors}`,
+    ...(hasProcessor ? processorCells(processor) : []),
   ]);
-  const lines = [[...HEADINGS], ...rows];
-  const widths = HEADINGS.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  const headings = [...HEADINGS, ...(hasProcessor ? [`CPU ${processorUnit}`, "to HAProxy"] : [])];
+  const lines = [headings, ...rows];
+  const widths = headings.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
   const table = lines.map((line) =>
     line.map((cell, column) =>
       column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)
@@ -69,6 +86,12 @@ export function figureTable({ name, title, unit, client, sides }: FigureResult):
       .join("  ").trimEnd()
   );
   return [`${name}: ${title}, ${unit} (${client})`, ...table, ""].join("\n");
+}
+
+function processorCells(processor: SideResult["processor"]): string[] {
+  if (processor === null) return ["-", "-"];
+  const { absolute, ratio } = processor;
+  return [absolute.median.toFixed(1), ratio === null ? "-" : `${ratio.median.toFixed(2)}x`];
 }
 
 /** The settings of each side. */

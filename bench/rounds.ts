@@ -9,6 +9,8 @@ export interface Series {
   readonly values: number[];
   /** Over all rounds. */
   errors: number;
+  /** Processor time of the side for each unit: microseconds for a request, milliseconds for a gigabyte. */
+  processor?: number[];
 }
 
 /** All runs of one figure, by name of side. */
@@ -28,14 +30,37 @@ export async function runRounds(
 ): Promise<FigureRuns> {
   const runs = new Map<string, Series>(sides.map(({ name }) => [name, { values: [], errors: 0 }]));
   for (let round = 0; round <= rounds; round++) {
-    for (const { name, port } of sides) {
+    for (const { name, port, pid } of sides) {
       progress(round, name);
-      const { value, errors } = await figure.measure(port, signal);
+      const before = processorMs(pid);
+      const { value, errors, units } = await figure.measure(port, signal);
+      const spentMs = processorMs(pid) - before;
       const series = runs.get(name);
       if (round === 0 || series === undefined) continue;
       series.values.push(value);
+      if (pid !== undefined && units !== undefined) {
+        (series.processor ??= []).push(figure.program === "wrk" ? spentMs * 1_000 / units : spentMs / units);
+      }
       series.errors += errors;
     }
   }
   return runs;
+}
+
+/** Processor time that a process has spent so far, all threads, with its children that have ended. */
+function processorMs(pid: number | undefined): number {
+  if (pid === undefined) return 0;
+  let ticks = 0;
+  for (const process of [pid, ...childrenOf(pid)]) {
+    const fields = Deno.readTextFileSync(`/proc/${process}/stat`).split(") ")[1]?.split(" ") ?? [];
+    // Fields 14 and 15, in ticks of 10 ms.
+    ticks += Number(fields[11]) + Number(fields[12]);
+  }
+  return ticks * 10;
+}
+
+/** nginx works in a child. */
+function childrenOf(pid: number): number[] {
+  const text = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`).trim();
+  return text === "" ? [] : text.split(" ").map(Number);
 }

@@ -16,8 +16,10 @@ export interface Side {
   /** What it was told, line by line; every side logs no connection and sets TCP_NODELAY. */
   readonly settings: readonly string[];
   readonly port: number;
-  /** The only figure it is there for; undefined: all. */
-  readonly onlyFor?: string;
+  /** Whose processor time is measured. */
+  readonly pid?: number;
+  /** The only figures it is there for; undefined: all. */
+  readonly onlyFor?: readonly string[];
 }
 
 /** The side that all others are divided by. */
@@ -47,10 +49,10 @@ export class Topology implements AsyncDisposable {
     const settings = serverSettings();
     const server = starting.use(await startServer(settings, bulkBytes));
     const sides: Side[] = [{ name: "direct", version: "no proxy", settings: [], port: server.port }];
-    for (const start of [startLvsd, startReference, startSplicing, startNginxStream]) {
+    for (const start of [startNative, startPortable, startReference, startSplicing, startNginxStream]) {
       const { process, ...side } = await start(server.port);
       starting.use(process);
-      sides.push({ ...side, port: process.port });
+      sides.push({ ...side, port: process.port, pid: process.pid });
     }
     return new Topology(sides, [await version("nginx", "-v"), ...settings], starting.move());
   }
@@ -84,14 +86,22 @@ function startServer(settings: readonly string[], bulkBytes: number): Promise<Pe
   });
 }
 
-async function startLvsd(serverPort: number): Promise<StartedSide> {
-  const settings = { log: { level: "error", connections: false }, admin: { listen: "off", socket: "off" } };
+const startNative = (serverPort: number) => startLvsd(serverPort, "native");
+const startPortable = (serverPort: number) => startLvsd(serverPort, "portable");
+
+async function startLvsd(serverPort: number, engine: "native" | "portable"): Promise<StartedSide> {
+  const settings = {
+    log: { level: "error", connections: false },
+    admin: { listen: "off", socket: "off" },
+    workers: 1,
+  };
   const service = (port: number) => ({
     name: "bench",
     protocol: "tcp",
     listen: `127.0.0.1:${port}`,
     scheduler: "rr",
     healthCheck: "off",
+    engine,
     destinations: [`127.0.0.1:${serverPort}`],
   });
   const process = await PeerProcess.start(async (port, directory) => {
@@ -101,10 +111,10 @@ async function startLvsd(serverPort: number): Promise<StartedSide> {
     return { command: Deno.execPath(), args: ["run", "-A", MAIN, "run", "-c", path], ready: "accepts" };
   });
   return {
-    name: "lvsd",
-    version: `lvsd, portable engine, Deno ${Deno.version.deno}, V8 ${Deno.version.v8}`,
+    name: `lvsd-${engine}`,
+    version: `lvsd, ${engine} engine, Deno ${Deno.version.deno}, V8 ${Deno.version.v8}`,
     settings: [
-      "one thread",
+      engine === "native" ? "one worker, beside the main thread" : "one thread",
       JSON.stringify(settings),
       `scheduler rr, no health check, backlog ${BACKLOG}, at most ${BUFFER_BYTES} bytes held in each direction`,
     ],
@@ -124,10 +134,10 @@ async function startSplicing(serverPort: number): Promise<StartedSide> {
   const side = await startHaproxySide(
     `${REFERENCE}-splice`,
     serverPort,
-    `tune.pipesize ${BUFFER_BYTES}`,
+    `tune.pipesize ${LIMITS.pipeBytes}`,
     "option splice-response",
   );
-  return { ...side, onlyFor: "bulk" };
+  return { ...side, onlyFor: ["bulk", "bulk-8"] };
 }
 
 async function startHaproxySide(

@@ -43,7 +43,7 @@ export interface ReportFacts {
 /** `/status`. */
 export function statusOf(facts: ReportFacts): Status {
   const { assembly, config, lastReload } = facts;
-  const { director, engine } = assembly;
+  const { director } = assembly;
   const memory = Deno.memoryUsage();
   return {
     version: facts.version,

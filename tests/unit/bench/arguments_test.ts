@@ -6,7 +6,14 @@ import { FULL, SHORT } from "../../../bench/figures.ts";
 Deno.test("bench: without arguments every figure is measured in full", () => {
   const { effort, figures, picks, json } = parseBenchArguments([]);
   assert.deepEqual(effort, FULL);
-  assert.deepEqual(figures.map(({ name }) => name), ["connections", "requests", "bulk"]);
+  assert.deepEqual(figures.map(({ name }) => name), [
+    "connections",
+    "requests-1",
+    "requests",
+    "requests-1000",
+    "bulk",
+    "bulk-8",
+  ]);
   assert.equal(picks, true);
   assert.equal(json, undefined);
 });
