@@ -11,7 +11,7 @@ import { isErrorIntact, translateQuotedReply, translateReply } from "../../modes
 import { FORWARDING, Translation } from "../../modes/translation.ts";
 import { DIRECTION, Flow, NO_ENTRY, PROTOCOL } from "../../net/flow.ts";
 import type { IpPacket } from "../../packet/ip_packet.ts";
-import { ICMP_BYTES, ICMP_TYPE, IP_PROTOCOL, isIcmpv6Error } from "../../packet/transport.ts";
+import { ICMP_BYTES, ICMP_TYPE, IP_PROTOCOL, isIcmpv6Error, UDP_BYTES } from "../../packet/transport.ts";
 import type { DropCounts } from "./drops.ts";
 import type { IcmpErrors } from "./icmp_errors.ts";
 import type { Passage } from "./passage.ts";
@@ -38,8 +38,13 @@ export class DirectorPath {
   readonly #flow = new Flow();
   readonly #translation = new Translation();
 
+  /** The packet that the director is being asked about, for persistence engines that read datagrams. */
+  #asked: IpPacket;
+
   constructor(parts: PathParts) {
     this.#parts = parts;
+    this.#asked = parts.quoted;
+    this.#flow.payload = { payload: () => payloadOf(this.#asked) };
   }
 
   /** A request for a virtual service: INPUT at 99, OUTPUT at -98. */
@@ -148,6 +153,7 @@ export class DirectorPath {
   /** Asks the director about the packet itself. */
   #ask(passage: Passage, direction: 0 | 1, nowMs: number): Verdict {
     const { packet } = passage;
+    this.#asked = packet;
     this.#begin(passage, packet.protocol, packet.family);
     const flags = packet.protocol === PROTOCOL.tcp
       ? packet.tcpFlags
@@ -194,6 +200,11 @@ export class DirectorPath {
     this.#parts.drops.count("director");
     return VERDICT.drop;
   }
+}
+
+/** What is behind a UDP header. */
+function payloadOf({ bytes, transport, end }: IpPacket): Uint8Array {
+  return bytes.subarray(Math.min(end, transport + UDP_BYTES), end);
 }
 
 /** Whether the director knows connections of this protocol. */

@@ -105,7 +105,7 @@ export class HostStack {
     if (!isIntact(passage)) return;
     const message = bytes.slice(transport, end);
     message[ICMP.type] = reply;
-    this.#answer(packet, message, protocol, ICMP.checksum, packet.family === 4 ? packet.tos : 0, nowMs);
+    this.#answer(packet, message, protocol, ICMP.checksum, packet.tos, nowMs);
   }
 
   /** Sends a message back to where a packet came from. A reset must not be fragmented, and has no identification. */

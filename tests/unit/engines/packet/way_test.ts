@@ -1,0 +1,230 @@
+/**
+ * A packet's way: rules, marks, neighbours, fragments, VLANs, what is not for the director, and calls over UDP.
+ */
+import assert from "node:assert/strict";
+import { PRIORITY } from "../../../../hooks/hook.ts";
+import type { Chain } from "../../../../hooks/rule.ts";
+import { RuleSet } from "../../../../hooks/rule_set.ts";
+import { IpAddress } from "../../../../net/address.ts";
+import { TCP_FLAG } from "../../../../net/flow.ts";
+import { Prefix } from "../../../../net/prefix.ts";
+import { SeededRandom } from "../../../../net/random.ts";
+import { checksumOf, pseudoHeaderSum } from "../../../../packet/checksum.ts";
+import { ipPacket, type PacketText } from "../../packet/frames.ts";
+import { MAC, only, type Sent, sidesOf, Wire } from "./wire.ts";
+
+const CLIENT = "10.1.0.10";
+const VIP = "10.1.0.100";
+const SERVER = "172.16.0.11";
+const syn: PacketText = { source: CLIENT, destination: VIP, protocol: 6, flags: TCP_FLAG.syn };
+
+function withChains(wire: Wire, ...chains: Chain[]): void {
+  wire.hooks.setRules(
+    new RuleSet({
+      chains,
+      names: { services: [], interfaces: [{ name: "outside", index: 1 }, { name: "inside", index: 2 }] },
+      random: new SeededRandom(3),
+      connections: { count: () => 0 },
+      onLog: () => {},
+    }),
+  );
+}
+
+function assertUdpIntact({ packet }: Sent): void {
+  const { bytes, transport, end } = packet;
+  const pseudo = pseudoHeaderSum(bytes, packet.addressesAt, packet.addressBytes, 17, end - transport);
+  assert.equal(checksumOf(bytes, transport, end, pseudo), 0);
+}
+
+Deno.test("a rule on INPUT drops before the director is asked, one that rejects says so", () => {
+  const wire = new Wire();
+  wire.serve(VIP, "tcp", [{ at: SERVER }]);
+  const base = { hook: "input", priority: PRIORITY.filter, policy: "accept" } as const;
+  const source = [Prefix.parse("10.1.0.10")];
+  withChains(wire, { name: "in", base, rules: [{ match: { source }, target: { kind: "drop" } }] });
+  assert.deepEqual(wire.fromClient(syn), []);
+  assert.deepEqual([wire.director.connectionCount, wire.packets.drops.toJSON().rule], [0, 1]);
+  withChains(wire, {
+    name: "in",
+    base,
+    rules: [{ match: { source }, target: { kind: "reject", with: "tcp-reset" } }],
+  });
+  assert.equal(only(wire.fromClient(syn)).packet.tcpFlags, TCP_FLAG.rst | TCP_FLAG.ack);
+  withChains(wire, {
+    name: "in",
+    base,
+    rules: [{ match: { source }, target: { kind: "reject", with: "icmp-admin-prohibited" } }],
+  });
+  const told = only(wire.fromClient(syn));
+  assert.deepEqual([...told.packet.bytes.subarray(told.packet.transport, told.packet.transport + 2)], [
+    3,
+    13,
+  ]);
+});
+
+Deno.test("rules see interfaces: FORWARD by where a packet comes in and leaves", () => {
+  const wire = new Wire();
+  wire.serve(VIP, "tcp", [{ at: SERVER, port: 8_080 }]);
+  const base = { hook: "forward", priority: PRIORITY.filter, policy: "accept" } as const;
+  const match = { inInterface: ["inside"], outInterface: ["outside"] };
+  withChains(wire, { name: "fwd", base, rules: [{ match, target: { kind: "drop" } }] });
+  assert.equal(wire.fromClient(syn).length, 1, "requests leave by OUTPUT, not FORWARD");
+  const reply = {
+    source: SERVER,
+    destination: CLIENT,
+    protocol: 6,
+    sourcePort: 8_080,
+    destinationPort: 40_000,
+  } as const;
+  assert.deepEqual(wire.fromServer({ ...reply, flags: TCP_FLAG.syn | TCP_FLAG.ack }), []);
+});
+
+Deno.test("a mark set on PREROUTING leads to the service of the mark, whatever the address", () => {
+  const wire = new Wire();
+  const service = wire.director.addService({ key: { mark: 7, family: 4 }, scheduler: "rr" }, wire.nowMs);
+  const address = IpAddress.parse(SERVER);
+  wire.director.addDestination(service, { address, port: 0, method: "dr", weight: 1 }, wire.nowMs);
+  const base = { hook: "prerouting", priority: PRIORITY.mangle, policy: "accept" } as const;
+  const match = { destination: [Prefix.parse("203.0.113.0/24")] };
+  const target = { kind: "mark", mark: { value: 7, mask: 0xffff_ffff } } as const;
+  withChains(wire, { name: "marks", base, rules: [{ match, target }] });
+  const sent = only(wire.fromClient({ ...syn, destination: "203.0.113.9" }));
+  assert.deepEqual([sent.link, sidesOf(sent), sent.packet.ttl], [
+    "inside",
+    `${CLIENT}.40000 > 203.0.113.9.80`,
+    63,
+  ]);
+});
+
+Deno.test("a neighbour that is not known is asked for, and what waited goes to it in order", () => {
+  const wire = new Wire({ knowsNeighbours: false });
+  wire.serve(VIP, "udp", [{ at: SERVER, method: "dr" }], 53);
+  const question = only(
+    wire.fromClient({ source: CLIENT, destination: VIP, destinationPort: 53, payload: Uint8Array.of(1) }),
+  );
+  assert.match(question.text, /^inside ARP 1 02:00:00:00:d0:01 > ff:ff:ff:ff:ff:ff/);
+  assert.deepEqual(
+    wire.fromClient({ source: CLIENT, destination: VIP, destinationPort: 53, payload: Uint8Array.of(2) }),
+    [],
+    "asked once",
+  );
+  const answer = question.bytes.slice();
+  // The reply: sender and target change places, and the server says where it is.
+  answer.set(question.bytes.subarray(6, 12), 0);
+  answer.set([2, 0, 0, 0, 0, 0x11], 6);
+  answer[21] = 2;
+  answer.set([2, 0, 0, 0, 0, 0x11, 172, 16, 0, 11], 22);
+  answer.set([...question.bytes.subarray(6, 12), 172, 16, 0, 1], 32);
+  const sent = wire.receiveFrame(wire.inside, answer);
+  assert.deepEqual(sent.map(({ bytes }) => bytes.at(-1)), [1, 2]);
+  assert.ok(sent.every(({ text }) => text.includes("02:00:00:00:d0:01 > 02:00:00:00:00:11")));
+});
+
+Deno.test("an ARP question for the virtual address is answered, one for somebody else is not", () => {
+  const wire = new Wire();
+  const ask = (last: number) =>
+    Uint8Array.of(
+      ...[255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0xc0, 0, 8, 6],
+      ...[0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0xc0, 0, 10, 1, 0, 10, 0, 0, 0, 0, 0, 0, 10, 1, 0, last],
+    );
+  const answer = only(wire.receiveFrame(wire.outside, ask(100)));
+  assert.deepEqual([...answer.bytes.subarray(20, 32)], [0, 2, 2, 0, 0, 0, 0xd0, 0, 10, 1, 0, 100]);
+  assert.deepEqual(wire.receiveFrame(wire.outside, ask(101)), []);
+});
+
+Deno.test("what is not for the engine's Ethernet address, or says it comes from the director, goes nowhere", () => {
+  const wire = new Wire();
+  wire.serve(VIP, "tcp", [{ at: SERVER }]);
+  assert.deepEqual(wire.receive(wire.outside, syn, MAC.client, "02:00:00:00:99:99"), []);
+  assert.deepEqual(wire.fromServer({ ...syn, source: VIP, destination: CLIENT }), []);
+  const { foreign, martian } = wire.packets.drops.toJSON();
+  assert.deepEqual([foreign, martian], [1, 1]);
+});
+
+Deno.test("fragments of a request are put together, translated, and leave no larger than they came", () => {
+  const wire = new Wire();
+  wire.serve(VIP, "udp", [{ at: SERVER, port: 5_353 }], 53);
+  const whole = ipPacket({
+    source: CLIENT,
+    destination: VIP,
+    destinationPort: 53,
+    payload: new Uint8Array(2_000).fill(7),
+  });
+  const piece = (offset: number, size: number, more: boolean) => {
+    const bytes = ipPacket({
+      source: CLIENT,
+      destination: VIP,
+      protocol: 99,
+      payload: whole.slice(20 + offset, 20 + offset + size),
+      fragment: (offset / 8) | (more ? 0x2000 : 0),
+    });
+    bytes[9] = 17;
+    bytes[10] = 0;
+    bytes[11] = 0;
+    const sum = checksumOf(bytes, 0, 20);
+    bytes[10] = sum >>> 8;
+    bytes[11] = sum;
+    return bytes;
+  };
+  assert.deepEqual(wire.fromClient(piece(1_000, 1_008, false)), [], "the last one first");
+  const sent = wire.fromClient(piece(0, 1_000, true));
+  assert.deepEqual(sent.map(({ packet }) => [packet.length, packet.fragmentOffset, packet.moreFragments]), [
+    [1_020, 0, true],
+    [1_028, 1_000, false],
+  ]);
+  assert.equal(sent[0]?.packet.destinationPort, 5_353);
+});
+
+Deno.test("a datagram without a checksum leaves NAT with one", () => {
+  const wire = new Wire();
+  wire.serve(VIP, "udp", [{ at: SERVER, port: 5_353 }], 53);
+  const bytes = ipPacket({
+    source: CLIENT,
+    destination: VIP,
+    destinationPort: 53,
+    payload: Uint8Array.of(1, 2, 3),
+  });
+  bytes[26] = 0;
+  bytes[27] = 0;
+  assertUdpIntact(only(wire.fromClient(bytes)));
+});
+
+Deno.test("sip: a call stays with its server, and what is no call goes nowhere", () => {
+  const wire = new Wire();
+  const key = { protocol: 17, address: IpAddress.parse(VIP), port: 5_060 };
+  const persistence = { timeoutMs: 300_000, prefixLength: 0 };
+  const service = wire.director.addService(
+    { key, scheduler: "rr", persistence, persistenceEngine: "sip" },
+    wire.nowMs,
+  );
+  for (const at of [SERVER, "172.16.0.12", "172.16.0.13"]) {
+    wire.director.addDestination(service, {
+      address: IpAddress.parse(at),
+      port: 5_060,
+      method: "nat",
+      weight: 1,
+    }, wire.nowMs);
+  }
+  const call = (id: string, sourcePort: number) =>
+    wire.fromClient({
+      source: CLIENT,
+      destination: VIP,
+      sourcePort,
+      destinationPort: 5_060,
+      payload: new TextEncoder().encode(`INVITE sip:a@b SIP/2.0\r\nCall-ID: ${id}\r\n\r\n`),
+    }).map((it) => sidesOf(it).split(" > ")[1]);
+  const [first] = call("one", 40_001);
+  const [second] = call("two", 40_002);
+  assert.notEqual(second, first);
+  assert.deepEqual([call("one", 40_003), call("two", 40_004)], [[first], [second]]);
+  assert.deepEqual(
+    wire.fromClient({
+      source: CLIENT,
+      destination: VIP,
+      sourcePort: 40_005,
+      destinationPort: 5_060,
+      payload: Uint8Array.of(1),
+    }),
+    [],
+  );
+});
