@@ -25,27 +25,31 @@ export function firstOtherLine(own: string, recorded: string): string | undefine
 
 function isSameButCounters(own: string, recorded: string, isPersistence: boolean): boolean {
   const [a, b] = [readRow(own, isPersistence), readRow(recorded, isPersistence)];
-  return a !== undefined && b !== undefined && a.text === b.text && own.length === recorded.length &&
+  return a !== undefined && b !== undefined && a.text === b.text &&
     a.counters.length === b.counters.length &&
-    // What the recording has not counted, nobody else may have.
-    b.counters.every((counter, i) => isZero(counter) ? isZero(a.counters[i] ?? "") : true);
+    b.counters.every((counter, i) => isSameColumn(a.counters[i] ?? "", counter));
 }
 
-/** Right-aligned numbers of `--stats` and of the kernel's own view, or the left-aligned connections of the other forms. */
+/** A number that is wider than its column pushes the ones behind it. What the recording has not counted, nobody may. */
+function isSameColumn(own: string, recorded: string): boolean {
+  if (isZero(recorded)) return own === recorded;
+  return recorded.length === Math.max(own.length, recorded.trim().length + 1);
+}
+
+/**
+ * Right-aligned numbers of `--stats` and of the kernel's own view, each with the blanks before it, or the left-aligned
+ * connections of the other forms, with those behind.
+ */
 function readRow(line: string, isPersistence: boolean): Row | undefined {
   const [, text, numbers] = /^(.*?)((?: +[0-9A-F]+[KMGT]?){5})$/.exec(line) ?? [];
-  if (text !== undefined) return { text: text.trimEnd(), counters: cells(numbers ?? "") };
+  if (text !== undefined) return { text: text.trimEnd(), counters: numbers?.match(/ +\S+/g) ?? [] };
   const left = isPersistence ? /^( {2}-> .* )(\d+ +\d+ +\d+ *)$/ : /^( {2}-> .* )(\d+ +\d+ *)$/;
   const [, head, counts] = left.exec(line) ?? [];
-  return head === undefined ? undefined : { text: head, counters: cells(counts ?? "") };
-}
-
-function cells(text: string): string[] {
-  return text.trim().split(/ +/);
+  return head === undefined ? undefined : { text: head, counters: counts?.match(/\d+ +/g) ?? [] };
 }
 
 function isZero(text: string): boolean {
-  return /^0+$/.test(text);
+  return text.trim() === "0";
 }
 
 function shown(line: string | undefined): string {
