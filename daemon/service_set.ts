@@ -81,6 +81,11 @@ export class ServiceSet {
     return this.#ownedByTool.has(key) ? "ipvsadm" : "file";
   }
 
+  /** Whether a service with this identity was removed by a reload and lives on until its connections have ended. */
+  isLeaving(identity: string): boolean {
+    return this.#retired.has(identity);
+  }
+
   /** Whether ipvsadm has changed a service of the file since the last reload. */
   isChanged({ key }: VirtualService): boolean {
     return this.#changedByTool.has(key);

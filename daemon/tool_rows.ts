@@ -30,7 +30,9 @@ export class ToolRows {
   of(rows: readonly ServiceRow[]): ServiceRow[] {
     const current = new Map(this.#services.current.map((it) => [it.key, it]));
     return rows.flatMap((row) => {
-      const service = current.get(identityOf(row.key) ?? "");
+      const identity = identityOf(row.key) ?? "";
+      const service = current.get(identity);
+      if (service === undefined && this.#services.isLeaving(identity)) return [];
       if (service !== undefined) return [this.#withService(row, service)];
       const reason = reasonWithoutSocket(row.key);
       return reason === undefined ? [] : [{ ...row, note: this.#unlistened(reason) }];

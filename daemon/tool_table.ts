@@ -85,7 +85,8 @@ export class ToolTable extends DirectorTable {
     const served = new Set(this.#services.current.map((it) => it.key));
     return this.#director.services().flatMap(({ key }) => {
       const reason = reasonWithoutSocket(key);
-      if (reason === undefined || served.has(identityOf(key) ?? "")) return [];
+      const identity = identityOf(key) ?? "";
+      if (reason === undefined || served.has(identity) || this.#services.isLeaving(identity)) return [];
       return [{ service: keyText(key), reason }];
     });
   }
@@ -170,7 +171,8 @@ export class ToolTable extends DirectorTable {
     return this.#change(async () => {
       for (const service of this.#services.current) await this.#services.delete(service);
       for (const { key } of super.services()) {
-        if (reasonWithoutSocket(key) !== undefined) await super.deleteService(key);
+        const isLeaving = this.#services.isLeaving(identityOf(key) ?? "");
+        if (reasonWithoutSocket(key) !== undefined && !isLeaving) await super.deleteService(key);
       }
     });
   }
@@ -208,7 +210,8 @@ export class ToolTable extends DirectorTable {
   #serviceOf(key: ServiceKey): VirtualService | undefined {
     const identity = identityOf(key);
     const service = this.#services.current.find((it) => it.key === identity);
-    if (service === undefined && reasonWithoutSocket(key) === undefined) {
+    const isNobodys = reasonWithoutSocket(key) === undefined || this.#services.isLeaving(identity ?? "");
+    if (service === undefined && isNobodys) {
       throw new DirectorError("ESRCH", "there is no such virtual service; ipvsadm -L lists them");
     }
     return service;

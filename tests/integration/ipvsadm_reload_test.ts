@@ -91,3 +91,29 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
     if (performance.now() > lateMs) throw new Error("never seen");
   }
 }
+
+Deno.test("a service behind a mark that a reload removed is nobody's until its connections have ended", async () => {
+  await using stack = new AsyncDisposableStack();
+  const a = stack.use(new NamedServer("a"));
+  const port = await freePort();
+  const marked = {
+    name: "marked",
+    mark: 7,
+    listen: [`127.0.0.1:${port}`],
+    scheduler: "rr",
+    destinations: [a.address],
+  };
+  const lvsd = stack.use(await LvsdProcess.start({ services: [marked] }));
+  const tool = new ToolPeer(lvsd.controlSocket);
+  assert.match(await tool.run("-L -n"), /FWM {2}7 rr\n/);
+  const held = await Deno.connect({ port });
+  await until(async () => / 1 +0 *\n/.test(await tool.run("-L -n")));
+  await lvsd.write({ services: [] });
+  await tool.reload();
+  assert.doesNotMatch(await tool.run("-L -n"), /FWM/);
+  assert.equal(await tool.refusal("-D -f 7"), "No such service");
+  await tool.run("-C");
+  held.close();
+  await until(async () => (await tool.answer("-A -f 7 -s rr")).code === 0);
+  assert.match(await tool.run("-L -n"), /FWM {2}7 rr\n$/);
+});
