@@ -49,6 +49,12 @@ for (const [what, line, from, to, says] of LIES) {
   });
 }
 
+Deno.test("a line that no command printed is passed over, a broken command is not", async () => {
+  const note = '{"section": "a", "t": 1, "packets": 5}';
+  assert.deepEqual(await differencesOf(`{"host": "director"}\n${note}`), []);
+  assert.throws(() => parseRecording("bad", `${note}\n{"section": "a", "cmd": "ipvsadm"}`), /bad:2: /);
+});
+
 Deno.test("a command that the replay does not know is a difference", async () => {
   const line = { section: "a", cmd: "iptables -L", rc: 0, stdout: "Chain INPUT\n", stderr: "" };
   assert.match((await differencesOf(JSON.stringify(line)))[0] ?? "", /does not know/);

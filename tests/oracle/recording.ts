@@ -133,7 +133,7 @@ export function parseRecording(
     const sequences = values.map(({ value, line }) => ({ ...check(path, line, sequence, value), line }));
     return { kind: "states", path, sequences };
   }
-  if (isRecord(first) && "section" in first) {
+  if (values.some(({ value }) => isRecord(value) && "section" in value)) {
     const lines = values.map(({ value, line }) => ({ ...check(path, line, toolLine, value), line }));
     return { kind: "tool", path, lines };
   }

@@ -26,8 +26,10 @@ const reading = z.object({
 
 const sysctl = z.object({ section: z.string(), name: z.string(), default: z.string() });
 
-/** Words of whoever recorded, about what no command shows. */
-const note = z.object({ section: z.string(), note: z.string() });
+/** Words of whoever recorded, or a measurement beside: nothing that a command has printed. */
+const note = z.looseObject({ section: z.string().optional() })
+  .refine((it) => !("cmd" in it), "a command has rc, stdout and stderr")
+  .transform(({ section = "" }) => ({ section }));
 
 export const toolLine = z.union([command, reading, sysctl, note]);
 export type ToolLine = z.infer<typeof toolLine>;
