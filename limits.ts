@@ -128,6 +128,9 @@ export const LIMITS = {
   /** How often the director's slow timers run, milliseconds; the kernel's are exact to 4 ms, its shortest time-out is 2 s. */
   directorTickMs: 100,
 
+  /** The doctor's wait for a name or for a real server to answer a connect, milliseconds. */
+  doctorWaitMs: 1_000,
+
   /** Size of the file of --state: 65,536 destinations with thresholds and tunnels have 10 MB. */
   stateFileBytes: 32 * 1_024 * 1_024,
   /** Wait of an ipvsadm command for the name of one address, milliseconds; the C library waits 5 s for each server. */

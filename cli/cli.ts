@@ -8,6 +8,7 @@ import { EXIT, LvsdError, UsageError } from "../errors.ts";
 import { check } from "./check.ts";
 import type { CliContext, Command, ParsedArgs } from "./command.ts";
 import { demo } from "./demo.ts";
+import { doctor } from "./doctor.ts";
 import { explain } from "./explain.ts";
 import { record } from "./record.ts";
 import { suggestion } from "../config/nearest.ts";
@@ -33,6 +34,7 @@ export const COMMANDS: readonly Command[] = [
   run,
   demo,
   check,
+  doctor,
   schema,
   status,
   rules,

@@ -13,6 +13,9 @@ import { type EngineChoice, RoutedEngine } from "../engines/routed.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { Random } from "../net/random.ts";
 
+/** Engines that the daemon puts behind services; the doctor asks. */
+export const DAEMON_ENGINES: readonly Engine["name"][] = ["native", "portable"];
+
 /** What engines are made of. */
 export interface EngineParts {
   readonly director: Director;

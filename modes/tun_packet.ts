@@ -12,7 +12,14 @@ import { IPV6, IPV6_BYTES, writeIpv6 } from "../packet/ipv6.ts";
 import { IP_PROTOCOL, UDP, UDP_BYTES } from "../packet/transport.ts";
 import { GRE_BYTES, GRE_CHECKSUM_BYTES, GUE_BYTES, writeGre, writeGue } from "../packet/tunnel.ts";
 import type { Translation } from "./translation.ts";
-import { TUNNEL_TYPES, tunnelChecksumOf, tunnelPortOf, tunnelTypeOf } from "./tunnel.ts";
+import {
+  packTunnel,
+  type Tunnel,
+  TUNNEL_TYPES,
+  tunnelChecksumOf,
+  tunnelPortOf,
+  tunnelTypeOf,
+} from "./tunnel.ts";
 
 const GUE = TUNNEL_TYPES.indexOf("gue");
 const GRE = TUNNEL_TYPES.indexOf("gre");
@@ -44,6 +51,11 @@ export function encapsulationBytes(tunnel: number): number {
 export function tunnelOverhead(translation: Translation): number {
   return (translation.destinationFamily === 4 ? IPV4_BYTES : IPV6_BYTES) +
     encapsulationBytes(translation.tunnel);
+}
+
+/** The same for a tunnel to a real server of this IP version. */
+export function tunnelOverheadBytes(tunnel: Tunnel, family: 4 | 6): number {
+  return (family === 4 ? IPV4_BYTES : IPV6_BYTES) + encapsulationBytes(packTunnel(tunnel));
 }
 
 /** Whether the outer packet of an IPv4 packet must not be fragmented. */

@@ -1,0 +1,85 @@
+/**
+ * The doctor's round on a director: the host, then each service.
+ *
+ * @module
+ */
+import type { Config, ServiceConfig } from "../config/model.ts";
+import { destinationChecks } from "./destination_checks.ts";
+import type { Diagnosis, Finding, Life, ServiceDiagnosis } from "./finding.ts";
+import type { Host } from "./host.ts";
+import { HOST_CHECKS } from "./host_checks.ts";
+import { listenerChecks } from "./listener_checks.ts";
+import { packetObstacles, servicePacketChecks } from "./packet_checks.ts";
+
+/** What the doctor reads of a config. */
+export type DoctorConfig = Pick<Config, "services" | "file">;
+
+/** What this build of the daemon puts behind services. */
+export interface DoctorOptions {
+  /** Whether the daemon forwards real packets for DR and TUN where the host permits it. */
+  readonly hasPacketEngine: boolean;
+}
+
+/** Looks at everything that a config asks of a host. */
+export async function diagnose(config: DoctorConfig, host: Host, options: DoctorOptions): Promise<Diagnosis> {
+  const services: ServiceDiagnosis[] = [];
+  for (const service of config.services) services.push(await diagnoseService(config, service, host, options));
+  return { host: HOST_CHECKS.flatMap((check) => [...check(host)]), services };
+}
+
+async function diagnoseService(
+  config: DoctorConfig,
+  service: ServiceConfig,
+  host: Host,
+  options: DoctorOptions,
+): Promise<ServiceDiagnosis> {
+  const isPackets = service.mode !== "nat";
+  const obstacles = isPackets ? [...packetObstacles(host)] : [];
+  const destinations: Finding[] = [];
+  for (const it of service.destinations) {
+    destinations.push(...await destinationChecks(host, config, service, it));
+  }
+  const blocked = isPackets && (obstacles.length > 0 || !options.hasPacketEngine ||
+    destinations.some((it) => it.effect === "emulates"));
+  const runsBySockets = !isPackets || blocked;
+  const findings = [
+    ...obstacles,
+    ...(runsBySockets ? listenerChecks(host, service) : servicePacketChecks(host, service)),
+    ...destinations,
+  ];
+  return { service: service.name, mode: service.mode, ...verdict(service, findings, blocked), findings };
+}
+
+function verdict(
+  { mode, destinations }: ServiceConfig,
+  findings: readonly Finding[],
+  isBlocked: boolean,
+): { life: Life; reason: string } {
+  // One destination that is out leaves the others; a listener that is out leaves nothing.
+  const stopped = findings.filter((it) => it.effect === "stops");
+  const outside = new Set(stopped.map((it) => it.subject));
+  const own = stopped.find((it) => LISTENER_IDS.has(it.id));
+  if (own !== undefined) return { life: "impossible", reason: own.text };
+  if (destinations.length > 0 && outside.size >= destinations.length) {
+    return { life: "impossible", reason: "no destination can get traffic" };
+  }
+  if (!isBlocked) {
+    return {
+      life: "real",
+      reason: mode === "nat" ? "lvsd relays both directions" : "real packets are forwarded",
+    };
+  }
+  const why = findings.find((it) => it.effect === "emulates")?.text ??
+    "this daemon carries dr and tun by sockets";
+  return { life: "emulated", reason: why };
+}
+
+/** Findings about the service's own listener. */
+const LISTENER_IDS: ReadonlySet<string> = new Set([
+  "ipv6-disabled",
+  "vip-missing",
+  "privileged-port",
+  "port-taken",
+  "bind-denied",
+  "bind-failed",
+]);

@@ -1,0 +1,78 @@
+/**
+ * The host as the doctor sees it. Passed in, so that a test can be any host.
+ *
+ * @module
+ */
+import type { IpAddress } from "../net/address.ts";
+import type { Endpoint } from "../net/endpoint.ts";
+
+/** One address of one interface. */
+export interface HostAddress {
+  readonly interface: string;
+  readonly address: IpAddress;
+  readonly prefixLength: number;
+}
+
+/** How a packet to somewhere would leave. */
+export interface HostRoute {
+  readonly interface: string;
+  /** Undefined: the destination is on the interface's own network. */
+  readonly gateway: IpAddress | undefined;
+}
+
+/** What came of binding an address for a moment. */
+export type BindOutcome = "free" | "taken" | "not-local" | "denied" | "failed";
+
+/** What came of connecting to an address. */
+export type ConnectOutcome = "answered" | "refused" | "silent" | "unreachable";
+
+/** A program that holds a port. */
+export interface PortHolder {
+  readonly pid: number;
+  /** Its command line. */
+  readonly command: string;
+}
+
+/** Everything the doctor asks. No question changes anything on the host. */
+export interface Host {
+  /** `linux`, `darwin`, `windows`. */
+  readonly system: string;
+  /** Whether foreign functions may be called. */
+  readonly hasFfi: boolean;
+  /** Text of a file below /proc or /sys, without the line end; undefined when there is none or it may not be read. */
+  read(path: string): string | undefined;
+  /** Names in a folder below /proc or /sys; none when it cannot be read. */
+  list(path: string): readonly string[];
+  addresses(): readonly HostAddress[];
+  /** The route of the main table; undefined when there is none. */
+  route(to: IpAddress): HostRoute | undefined;
+  tryBind(protocol: "tcp" | "udp", at: Endpoint): BindOutcome;
+  holderOf(protocol: "tcp" | "udp", port: number): PortHolder | undefined;
+  /** Undefined: the name has no address. */
+  lookUp(name: string): Promise<IpAddress | undefined>;
+  tryConnect(to: Endpoint): Promise<ConnectOutcome>;
+  wallMs(): number;
+}
+
+/** A number below /proc/sys; undefined when it is not there. */
+export function sysctl(host: Host, name: string): number | undefined {
+  const text = host.read(`/proc/sys/${name.replaceAll(".", "/")}`);
+  const value = Number(text?.split(/\s+/)[0]);
+  return text === undefined || Number.isNaN(value) ? undefined : value;
+}
+
+/**
+ * A switch of `net.ipv4.conf` as it is in force: the larger of `all` and the interface counts, for `rp_filter`,
+ * `arp_ignore` and `arp_announce` alike (ip-sysctl).
+ */
+export function interfaceSwitch(host: Host, link: string, name: string): number | undefined {
+  const own = sysctl(host, `net.ipv4.conf.${link}.${name}`);
+  const all = sysctl(host, `net.ipv4.conf.all.${name}`);
+  if (own === undefined && all === undefined) return undefined;
+  return Math.max(own ?? 0, all ?? 0);
+}
+
+/** Whether an address is one of the host's. */
+export function isLocal(host: Host, address: IpAddress): boolean {
+  return address.isLoopback || host.addresses().some((it) => it.address.equals(address));
+}

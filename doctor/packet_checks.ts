@@ -1,0 +1,117 @@
+/**
+ * What real packets (DR, TUN) need on the director, and what a tunnel does to the MTU.
+ *
+ * @module
+ */
+import type { DestinationConfig, ServiceConfig } from "../config/model.ts";
+import { tunnelOverheadBytes } from "../modes/tun_packet.ts";
+import { PLAIN_TUNNEL } from "../modes/tunnel.ts";
+import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
+import { CAPABILITY, grantCommand, hasCapability } from "./capabilities.ts";
+import type { Finding } from "./finding.ts";
+import { type Host, type HostRoute, isLocal } from "./host.ts";
+
+/** Packets of this size come from clients on Ethernet. */
+const CLIENT_MTU = 1_500;
+/** IPv6 has no smaller one (RFC 8200 section 5). */
+const IPV6_LEAST_MTU = 1_280;
+
+/** Why this host cannot forward real packets, for any service. */
+export function* packetObstacles(host: Host): Iterable<Finding> {
+  if (host.system !== "linux") {
+    yield obstacle(
+      "system",
+      `real packets need Linux, and this is ${host.system}`,
+      "# run lvsd on a Linux host",
+    );
+    return;
+  }
+  if (!hasCapability(host, CAPABILITY.netRaw)) {
+    yield obstacle(
+      "capability-net-raw",
+      "packet sockets need CAP_NET_RAW, which this process lacks",
+      grantCommand("cap_net_raw", "cap_net_admin"),
+    );
+  }
+  if (!hasCapability(host, CAPABILITY.netAdmin)) {
+    yield obstacle(
+      "capability-net-admin",
+      "an Ethernet address of the director's own needs CAP_NET_ADMIN, which this process lacks",
+      grantCommand("cap_net_raw", "cap_net_admin"),
+    );
+  }
+  if (!host.hasFfi) {
+    yield obstacle(
+      "ffi",
+      "packet sockets are opened through the C library, which Deno does not permit",
+      "# run deno with --allow-ffi (./lvsd and the built file do)",
+    );
+  }
+}
+
+/** Why one service cannot have real packets. */
+export function* servicePacketChecks(host: Host, { name, listen }: ServiceConfig): Iterable<Finding> {
+  const owner = host.addresses().find((it) => it.address.equals(listen.address));
+  if (owner === undefined || listen.address.isUnspecified) return;
+  yield {
+    id: "vip-on-host",
+    effect: "warns",
+    subject: name,
+    text:
+      `${listen.address} is an address of this host (${owner.interface}); with real packets its own stack ` +
+      "would answer too. By sockets it has to be there",
+    mend: `ip addr del ${listen.address}/${owner.prefixLength} dev ${owner.interface}`,
+  };
+}
+
+/** What is in the way of packets to one destination. */
+export function* destinationPacketChecks(
+  host: Host,
+  service: ServiceConfig,
+  destination: DestinationConfig,
+  endpoint: Endpoint,
+  route: HostRoute,
+): Iterable<Finding> {
+  const { mode, name } = service;
+  if (isLocal(host, endpoint.address)) return;
+  const subject = `${name} ${formatEndpoint(endpoint)}`;
+  if (mode === "dr" && route.gateway !== undefined) {
+    yield {
+      id: "dr-off-link",
+      effect: "emulates",
+      subject,
+      text:
+        `DR changes Ethernet addresses only, and ${endpoint.address} is behind the router ${route.gateway}; ` +
+        "use mode tun, or, if it is on this segment after all, say so",
+      mend: `ip route replace ${endpoint.address} dev ${route.interface}`,
+    };
+  }
+  if (mode === "tun") yield* tunnelRoom(host, destination, endpoint, route, subject);
+}
+
+function* tunnelRoom(
+  host: Host,
+  { tunnel = PLAIN_TUNNEL }: DestinationConfig,
+  { address }: Endpoint,
+  route: HostRoute,
+  subject: string,
+): Iterable<Finding> {
+  const mtu = Number(host.read(`/sys/class/net/${route.interface}/mtu`));
+  const overhead = tunnelOverheadBytes(tunnel, address.family);
+  if (!(mtu > 0) || mtu - overhead >= CLIENT_MTU) return;
+  const room = mtu - overhead;
+  const tooSmall = address.family === 6 && room < IPV6_LEAST_MTU;
+  yield {
+    id: "mtu-room",
+    effect: tooSmall ? "emulates" : "warns",
+    subject,
+    text:
+      `${route.interface} carries ${mtu} bytes, and ${tunnel.type} takes ${overhead} of them: clients' packets ` +
+      `of more than ${room} bytes are answered "too big", which a filter on the way may swallow`,
+    mend: `ip link set dev ${route.interface} mtu ${CLIENT_MTU + overhead}`,
+  };
+}
+
+function obstacle(id: string, text: string, mend: string): Finding {
+  return { id, effect: "emulates", subject: "", text, mend };
+}
