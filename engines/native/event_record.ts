@@ -3,13 +3,13 @@
  *
  * @module
  */
+import type { Flow } from "../../net/flow.ts";
 import type { EndReason } from "../engine.ts";
 
 /** What ended; read by the writer before it returns. */
 export interface EndedFacts {
-  readonly family: number;
-  readonly client: Uint32Array;
-  readonly clientPort: number;
+  /** The client's side of it. */
+  readonly flow: Flow;
   /** Handle, or -1 when none was chosen. */
   readonly destination: number;
   /** 0 when none was chosen. */
@@ -22,7 +22,7 @@ export interface EndedFacts {
 }
 
 /** One record, refilled. */
-export class EventRecord implements EndedFacts {
+export class EventRecord {
   kind = 0;
   service = 0;
   reason: EndReason = "done";

@@ -68,13 +68,13 @@ export class EventWriter {
     if (base < 0) return;
     const words = this.#words;
     words[base + WORD.destinationPort] = facts.destinationPort;
-    words[base + WORD.family] = facts.family;
+    words[base + WORD.family] = facts.flow.family;
     words[base + WORD.destinationFamily] = facts.destinationFamily;
     for (let i = 0; i < 4; i++) {
-      words[base + WORD.client + i] = facts.client[i] ?? 0;
+      words[base + WORD.client + i] = facts.flow.client[i] ?? 0;
       words[base + WORD.destinationAddress + i] = facts.destinationAddress[i] ?? 0;
     }
-    words[base + WORD.clientPort] = facts.clientPort;
+    words[base + WORD.clientPort] = facts.flow.clientPort;
     const floats = base / 2;
     this.#floats[floats + FLOAT.durationMs] = facts.durationMs;
     this.#floats[floats + FLOAT.bytesIn] = facts.bytesIn;

@@ -16,6 +16,7 @@ import { applyProxyHeader, proxyHeaderFor } from "../portable/proxied_addresses.
 import { connectFailure, isReset, ownShortage } from "../portable/tcp_failures.ts";
 import type { EndedFacts } from "./event_record.ts";
 import { STAGE, type Stage } from "./tcp_stage.ts";
+import type { Unfinished } from "./reactor.ts";
 import { LOOP, type Target, type TargetWaiter } from "./targets.ts";
 import { type SideOwner, TcpSide } from "./tcp_side.ts";
 import { TcpWay, type WayOwner } from "./tcp_way.ts";
@@ -33,7 +34,7 @@ const NOTHING_FAILED: readonly number[] = [];
 const NO_ADDRESS = new Uint32Array(4);
 
 /** A record for one connection after another: nothing is allocated for a connection that meets no trouble. */
-export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFacts {
+export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFacts, Unfinished {
   /** Number of this record, from 1. */
   readonly id: number;
   readonly flow: Flow = new Flow();
@@ -54,6 +55,8 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
   /** Time of the accept. */
   startMs = 0;
   #hasEntry = false;
+  /** Its end of stream is still to be passed on. */
+  #endingWay: TcpWay | undefined;
   #failed: readonly number[] = NOTHING_FAILED;
   #decoder: ProxyDecoder | undefined;
   /** Payload that came with a PROXY header. */
@@ -82,18 +85,6 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
 
   get service(): ConnectionService | undefined {
     return this.#service;
-  }
-
-  get family(): number {
-    return this.flow.family;
-  }
-
-  get client(): Uint32Array {
-    return this.flow.client;
-  }
-
-  get clientPort(): number {
-    return this.flow.clientPort;
   }
 
   get destinationFamily(): number {
@@ -341,13 +332,22 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
   wayDone(way: TcpWay): void {
     const opposite = way === this.#input ? this.#output : this.#input;
     if (!opposite.isDone) {
-      way.target.endWriting();
+      // At the end of the turn: a client that has its answer often closes by itself meanwhile. That saves a shutdown, and
+      // leaves the TIME_WAIT to it.
+      this.#endingWay = way;
+      this.#parts.reactor.again(this);
       return;
     }
     // Both have ended: closing sends the second end of stream, and saves a shutdown.
     this.#client.close();
     this.#server.close();
     this.#over("done");
+  }
+
+  goOn(): void {
+    const way = this.#endingWay;
+    this.#endingWay = undefined;
+    if (way !== undefined && this.isFlowing) way.target.endWriting();
   }
 
   /**
@@ -374,6 +374,7 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
 
   #over(reason: EndReason): void {
     const { timers, clock } = this.#parts;
+    this.#endingWay = undefined;
     const wasHeld = this.#stage === STAGE.held;
     this.#stage = STAGE.over;
     timers.stop(this.id);

@@ -16,6 +16,10 @@ import type { WorkerParts } from "./worker_parts.ts";
 
 /** Reads of one turn: 1 MiB by copies, then the other connections' turn. */
 const READS_PER_TURN = 16;
+/** What has to have come before a bulk stream is announced. */
+const BULK_PIECE_BYTES = 262_144;
+/** After so many looks that found nothing a stream is no bulk any more. */
+const EMPTY_LOOKS = 4;
 /** A turn that moves less says that the stream is no bulk, or not any more. */
 const BULK_TURN_BYTES = 16_384;
 const SPLICE_FLAGS = SPLICE.move | SPLICE.nonBlocking;
@@ -67,6 +71,9 @@ export class TcpWay implements Unfinished {
   /** Bytes moved since the last small turn. */
   #run = 0;
   #isQueued = false;
+  /** The source announces itself only when much has come. */
+  #isBulk = false;
+  #emptyLooks = 0;
   #error = 0;
 
   constructor(parts: WorkerParts, owner: WayOwner, direction: Direction, source: TcpSide, target: TcpSide) {
@@ -87,6 +94,8 @@ export class TcpWay implements Unfinished {
 
   /** Gives back what it holds. */
   end(): void {
+    if (this.#isBulk) this.#parts.bulk.delete(this);
+    this.#isBulk = false;
     if (this.#kept !== undefined) this.#parts.buffers.give(this.#kept);
     this.#kept = undefined;
     if (this.#pipe !== undefined) this.#parts.pipes.give(this.#pipe);
@@ -120,7 +129,16 @@ export class TcpWay implements Unfinished {
 
   goOn(): void {
     this.#isQueued = false;
-    if (this.#owner.isFlowing && !this.isDone) this.pump();
+    if (!this.#owner.isFlowing || this.isDone) return;
+    if (!this.#isBulk) return this.pump();
+    // What came without an announcement is found by trying, unless the target is what everything waits for.
+    const { bytes } = this;
+    if (!this.isWaiting) {
+      this.source.isReadable = true;
+      this.pump();
+    }
+    if (this.bytes > bytes) this.#emptyLooks = 0;
+    else if (++this.#emptyLooks >= EMPTY_LOOKS && this.#isBulk) this.#setBulk(false);
   }
 
   /** Moves what can be moved now. */
@@ -131,9 +149,7 @@ export class TcpWay implements Unfinished {
     if (moved > 0) this.#count(moved);
     switch (outcome) {
       case MOVED.some:
-        if (!this.#isQueued) this.#parts.reactor.again(this);
-        this.#isQueued = true;
-        return;
+        return this.#queue();
       case MOVED.ended:
         return this.#finish();
       case MOVED.sourceBroke:
@@ -147,11 +163,35 @@ export class TcpWay implements Unfinished {
     const { traffic, clock } = this.#parts;
     this.lastMs = clock.nowMs;
     this.#run = moved >= BULK_TURN_BYTES ? this.#run + moved : 0;
+    if (this.#isBulk !== this.#run >= LIMITS.bulkBytes) this.#setBulk(!this.#isBulk);
     traffic.segment(this.#owner.flow, this.direction, TCP_FLAG.ack, moved, clock.nowMs);
+  }
+
+  /**
+   * The kernel wakes this thread for each arrival, and with a fast source that is for every 64 KiB. Bulk is announced in larger
+   * pieces, and looked at each millisecond in case that less than a piece has come.
+   */
+  #setBulk(isBulk: boolean): void {
+    this.#isBulk = isBulk;
+    this.#emptyLooks = 0;
+    if (!isBulk) this.#run = 0;
+    if (isBulk) this.#parts.bulk.add(this);
+    else this.#parts.bulk.delete(this);
+    this.source.announceFrom(isBulk ? BULK_PIECE_BYTES : 1);
+    if (isBulk) return;
+    // What came in the meantime was not announced.
+    this.source.isReadable = true;
+    this.#queue();
+  }
+
+  #queue(): void {
+    if (!this.#isQueued) this.#parts.reactor.again(this);
+    this.#isQueued = true;
   }
 
   #finish(): void {
     if (this.isDone) return;
+    if (this.#isBulk) this.#setBulk(false);
     this.isDone = true;
     const { traffic, clock } = this.#parts;
     traffic.segment(this.#owner.flow, this.direction, TCP_FLAG.fin, 0, clock.nowMs);

@@ -19,6 +19,8 @@ export function monotonicMs(libc: Libc): number {
 export class WorkerClock {
   /** Time of this turn. */
   nowMs = 0;
+  /** The same as `performance.now()` has it, for waits that no clock moves. */
+  realMs = 0;
   readonly #memory: EngineMemory;
   readonly #offsetMs: number;
   /** The engine's clock is moved by hand: it is what main says it is. */
@@ -33,6 +35,7 @@ export class WorkerClock {
   }
 
   refresh(): void {
-    this.nowMs = this.isTold ? this.#memory.timeMs : performance.now() + this.#offsetMs;
+    this.realMs = performance.now();
+    this.nowMs = this.isTold ? this.#memory.timeMs : this.realMs + this.#offsetMs;
   }
 }

@@ -19,7 +19,7 @@ import { EntryOwners } from "./entry_owners.ts";
 import { EventWriter } from "./event_ring.ts";
 import type { Command, Report, WorkerStart } from "./messages.ts";
 import { Pipes } from "./pipes.ts";
-import { Reactor } from "./reactor.ts";
+import { Reactor, type Unfinished } from "./reactor.ts";
 import { SideBuffers } from "./side_buffers.ts";
 import { SpreadResets } from "./spread_resets.ts";
 import { Targets } from "./targets.ts";
@@ -31,8 +31,10 @@ import type { Paused, WorkerParts } from "./worker_parts.ts";
 
 /** Events of one wait. */
 const EVENTS = 512;
+/** How often a bulk stream is looked at that the kernel has not announced. */
+const BULK_LOOK_MS = 1;
 /** How long an event may wait for company on its way to the main thread. */
-const EVENT_DELAY_MS = 5;
+const EVENT_DELAY_MS = 20;
 
 /** Runs until it is stopped; owns everything that it opened. */
 export class WorkerLoop {
@@ -54,6 +56,9 @@ export class WorkerLoop {
   readonly #services = new Map<number, TcpService>();
   /** Services that do not accept for a while. */
   readonly #paused = new Set<Paused>();
+  /** Bulk streams, which are announced only when much has come. */
+  readonly #bulk = new Set<Unfinished>();
+  #bulkLookMs = 0;
   #mailRead = 0;
   /** The clock's time of the next look at timers. */
   #tickMs = 0;
@@ -125,6 +130,7 @@ export class WorkerLoop {
         }),
       left: (admission) => this.#say({ kind: "left", admission }),
       leave: (connection) => this.#records.leave(connection),
+      bulk: this.#bulk,
       pause: (service) => this.#paused.add(service),
       trouble: (service, message) => this.#troubles.tell(service, message),
       ringAll: () => this.#ringAll(),
@@ -253,7 +259,8 @@ export class WorkerLoop {
     if (this.#hasMail || (this.#clock.isTold && this.#toldTurns < 2)) return 0;
     let dueMs = this.#announceMs;
     if (this.#resets.isActive) dueMs = Math.min(dueMs, this.#resets.dueMs);
-    const nowMs = performance.now();
+    const nowMs = this.#clock.realMs;
+    if (this.#bulk.size > 0) dueMs = Math.min(dueMs, nowMs + BULK_LOOK_MS);
     if (!this.#clock.isTold && this.#hasDeadlines()) {
       const tickMs = nowMs + Math.max(0, this.#tickMs - this.#clock.nowMs);
       if (tickMs < dueMs) dueMs = tickMs;
@@ -271,6 +278,7 @@ export class WorkerLoop {
   #tick(): void {
     if (this.#resets.isActive) this.#resets.advance();
     if (this.#paused.size > 0) this.#resume();
+    if (this.#bulk.size > 0 && this.#clock.realMs >= this.#bulkLookMs) this.#lookAtBulk();
     if (this.#clock.isTold) {
       // What happened before time was moved comes before what is due by then: one turn more for it.
       if (this.#toldTurns === 1) this.#advance(this.#toldMs);
@@ -283,6 +291,11 @@ export class WorkerLoop {
     for (const [slot, service] of this.#services) {
       if (!service.isOpen && service.live === 0) this.#services.delete(slot);
     }
+  }
+
+  #lookAtBulk(): void {
+    this.#bulkLookMs = this.#clock.realMs + BULK_LOOK_MS;
+    for (const it of this.#bulk) it.goOn();
   }
 
   #resume(): void {
@@ -301,7 +314,7 @@ export class WorkerLoop {
       this.#announceMs = Infinity;
       return;
     }
-    const nowMs = performance.now();
+    const nowMs = this.#clock.realMs;
     if (this.#announceMs === Infinity) this.#announceMs = nowMs + EVENT_DELAY_MS;
     if (nowMs >= this.#announceMs || this.#events.isUrgent || this.#memory.wantsIdle) this.#announceNow();
   }
