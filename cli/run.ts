@@ -6,14 +6,16 @@
 import { configFromOptions } from "../config/from_options.ts";
 import { loadConfig, readConfigFile } from "../config/load.ts";
 import type { Config } from "../config/model.ts";
+import { assertTrusted } from "../config/trusted_file.ts";
 import { runProcess } from "../daemon/process.ts";
 import { EXIT, SystemError, UsageError } from "../errors.ts";
+import { becomeUser } from "./change_user.ts";
 import { type CliContext, type Command, type ParsedArgs, textOption, textOptions } from "./command.ts";
 import { VERSION } from "./version.ts";
 
 const USAGE = `lvsd run - balance traffic until a signal ends it
 
-Usage: lvsd run -c FILE [--watch] [--state FILE]
+Usage: lvsd run -c FILE [--watch] [--state FILE] [--user NAME [--group NAME]]
        lvsd run --tcp ADDRESS --to SERVERS [-s SCHEDULER] [...]
        lvsd run [--state FILE]            no service at first: lvsd ipvsadm makes them
 
@@ -24,6 +26,8 @@ Usage: lvsd run -c FILE [--watch] [--state FILE]
       --to SERVERS       real servers, comma-separated: 127.0.0.1:3001,127.0.0.1:3002@3 (@3 is the weight)
   -s, --scheduler NAME   wlc (default), rr, wrr, lc, sed, nq, sh, mh, dh, lblc, lblcr, fo, ovf, twos
       --state FILE       keep what lvsd ipvsadm makes across restarts
+      --user NAME        started by root, go on as this user with no more than the capabilities in use (Linux)
+      --group NAME       the same for the group; default: the user's own
       --admin ADDRESS    admin API (default 127.0.0.1:9180), or off
       --log FORMAT       text (default) or json
       --log-level LEVEL  debug, info (default), warning, error
@@ -48,6 +52,8 @@ export const run: Command = {
     to: { type: "string", multiple: true },
     scheduler: { type: "string", short: "s" },
     state: { type: "string" },
+    user: { type: "string" },
+    group: { type: "string" },
     admin: { type: "string" },
     log: { type: "string" },
     "log-level": { type: "string" },
@@ -58,8 +64,10 @@ export const run: Command = {
 async function runDirector(args: ParsedArgs, context: CliContext): Promise<number> {
   const file = textOption(args, "config");
   const load = file === undefined ? fromOptions(args) : fromFile(args, file, context);
+  const config = await load();
+  changeUser(args, config);
   await runProcess({
-    config: await load(),
+    config,
     load,
     version: VERSION,
     watch: args.values["watch"] === true,
@@ -75,6 +83,19 @@ async function runDirector(args: ParsedArgs, context: CliContext): Promise<numbe
   return EXIT.ok;
 }
 
+/** Before anything is opened and before any worker starts: with --user the program begins anew here. */
+function changeUser(args: ParsedArgs, config: Config): void {
+  const user = textOption(args, "user");
+  const group = textOption(args, "group");
+  if (group !== undefined && user === undefined) {
+    throw new UsageError("OPTION_MISSING", "--group goes with --user NAME", {});
+  }
+  if (user === undefined) return;
+  const stateFile = textOption(args, "state");
+  const hasFile = textOption(args, "config") !== undefined;
+  becomeUser({ user, group, config, stateFile, servicesCome: !hasFile && config.services.length === 0 });
+}
+
 function fromFile(args: ParsedArgs, file: string, context: CliContext): () => Promise<Config> {
   const excluded = ["tcp", "udp", "to", "scheduler", "admin", "log", "log-level"].filter((it) =>
     it in args.values
@@ -88,7 +109,11 @@ function fromFile(args: ParsedArgs, file: string, context: CliContext): () => Pr
       },
     );
   }
-  return async () => loadConfig(await readConfigFile(file), file, context.env);
+  return async () => {
+    const text = await readConfigFile(file);
+    if (Deno.uid() === 0) await assertTrusted(file);
+    return loadConfig(text, file, context.env);
+  };
 }
 
 function fromOptions(args: ParsedArgs): () => Promise<Config> {

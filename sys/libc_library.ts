@@ -87,26 +87,43 @@ export interface Library {
 
 /** @throws {SystemError} `FFI_UNAVAILABLE` */
 export function openLibrary(): Library {
+  return openSymbols(SYMBOLS, NATIVE_ENGINE) as unknown as Library;
+}
+
+/**
+ * Other functions of the same library, for a part that needs them seldom.
+ *
+ * @param purpose ends the message: what cannot be had, and what to do
+ * @throws {SystemError} `FFI_UNAVAILABLE`
+ */
+export function openSymbols<Symbols extends Deno.ForeignLibraryInterface>(
+  symbols: Symbols,
+  purpose: string,
+): Deno.DynamicLibrary<Symbols> {
   const { os, arch } = Deno.build;
-  if (os !== "linux") throw unavailable(`this is ${os}`);
+  if (os !== "linux") throw unavailable(`this is ${os}`, undefined, purpose);
   const refusals: string[] = [];
   for (const name of LIBRARY_NAMES[arch]) {
     try {
-      return Deno.dlopen(name, SYMBOLS) as unknown as Library;
+      return Deno.dlopen(name, symbols);
     } catch (error) {
-      if (error instanceof Deno.errors.NotCapable) throw unavailable("--allow-ffi was not given", error);
+      if (error instanceof Deno.errors.NotCapable) {
+        throw unavailable("--allow-ffi was not given", error, purpose);
+      }
       refusals.push(error instanceof Error ? error.message : String(error));
     }
   }
-  throw unavailable(refusals.join("; "));
+  throw unavailable(refusals.join("; "), undefined, purpose);
 }
 
+const NATIVE_ENGINE = "the native engine needs Linux on x86_64 or aarch64 and --allow-ffi, " +
+  `"engine: portable" works everywhere`;
+
 /** The error for a host where the C library cannot be called. */
-export function unavailable(why: string, cause?: unknown): SystemError {
+export function unavailable(why: string, cause?: unknown, purpose = NATIVE_ENGINE): SystemError {
   return new SystemError(
     "FFI_UNAVAILABLE",
-    `cannot call the C library: ${why}; the native engine needs Linux on x86_64 or aarch64 and --allow-ffi, ` +
-      `"engine: portable" works everywhere`,
+    `cannot call the C library: ${why}; ${purpose}`,
     { os: Deno.build.os, arch: Deno.build.arch },
     cause,
   );

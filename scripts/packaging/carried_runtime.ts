@@ -25,8 +25,9 @@ export async function carryRuntime(
   { version, commit, directory, output }: CarriedRuntimeOptions,
 ): Promise<void> {
   await copyFile(Deno.execPath(), join(directory, "deno"));
-  await Deno.chmod(join(directory, "deno"), 0o700);
   const names = [...Deno.readDirSync(directory)].map((it) => it.name).sort();
+  // tar gives root exactly these modes, and everybody else what the launcher's umask leaves of them.
+  for (const name of names) await Deno.chmod(join(directory, name), name === "deno" ? 0o755 : 0o644);
   const payload = await outputOf("tar", ["-C", directory, "--owner=0", "--group=0", "-czf", "-", ...names]);
   const sum = createHash("sha256").update(payload).digest("hex");
   const platform = `${await line("uname", ["-s"])}-${await line("uname", ["-m"])}`;

@@ -124,8 +124,13 @@ start_once() {
 }
 
 cache=${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}}
-if [ -n "$cache" ]; then
-  home="$cache/lvsd"
+home=${cache:+$cache/lvsd}
+if [ "$(id -u)" = 0 ] && [ -z "${XDG_CACHE_HOME:-}" ] && [ -d /var/cache ]; then
+  # Nobody may read root's home, and --user goes on as somebody else: readable by all, writable by root.
+  home=/var/cache/lvsd-runtime
+  umask 022
+fi
+if [ -n "$home" ]; then
   place="$home/lvsd-$version-$(printf %.12s "$payload_sum")"
   if is_safe "$home" && is_safe "$place" && is_whole "$place"; then start "$place" "$@"; fi
   if mkdir -p "$home" 2>/dev/null && is_safe "$home" && [ -w "$home" ]; then
