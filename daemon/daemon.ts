@@ -140,8 +140,11 @@ export class Daemon implements StatusSource {
     });
   }
 
-  reload(): Promise<ReloadOutcome> {
-    return this.#reloader.reload();
+  async reload(): Promise<ReloadOutcome> {
+    this.#options.onReload?.();
+    const outcome = await this.#reloader.reload();
+    this.#options.onReload?.(outcome);
+    return outcome;
   }
 
   /** One command of ipvsadm. */

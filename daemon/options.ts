@@ -4,6 +4,7 @@
  * @module
  */
 import type { Logger } from "@logtape/logtape";
+import type { ReloadOutcome } from "../admin/source.ts";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config/model.ts";
 import type { Dialer } from "../healthcheck/check.ts";
@@ -25,6 +26,8 @@ export interface DaemonOptions {
   readonly localAddresses: LocalAddresses;
   /** Where changes made by ipvsadm are kept across restarts; undefined keeps them nowhere. */
   readonly stateFile?: string | undefined;
+  /** Called before each reload without, after it with what came of it. */
+  readonly onReload?: (outcome?: ReloadOutcome) => void;
   /** Log settings changed at a reload. */
   readonly onLogConfig?: (config: Config["log"]) => Promise<void>;
   /** Log records lost so far. */

@@ -19,6 +19,7 @@ import { Daemon } from "./daemon.ts";
 import { configureLog, LOG_CATEGORY, LogQueue } from "./log_queue.ts";
 import { hostAddresses } from "./own_listeners.ts";
 import { lookUpName } from "./resolver.ts";
+import { ServiceManager } from "./service_manager.ts";
 import { installSignals } from "./signals.ts";
 import { watchFile } from "./watch.ts";
 
@@ -53,10 +54,12 @@ export interface RunningProcess {
 export async function runProcess(options: ProcessOptions): Promise<void> {
   const ended = Promise.withResolvers<void>();
   let daemon: Daemon | undefined = undefined as Daemon | undefined;
+  let manager: ServiceManager | undefined = undefined as ServiceManager | undefined;
   const logger = getLogger(LOG_CATEGORY);
   using _signals = installSignals({
     drain: (signal) => {
       logger.info("{signal}: draining; the same signal again ends at once", { signal });
+      manager?.stopping("draining");
       if (daemon === undefined) ended.resolve();
       else void daemon.drain().then(ended.resolve, ended.reject);
     },
@@ -71,6 +74,8 @@ export async function runProcess(options: ProcessOptions): Promise<void> {
   await configureLog(options.config.log, queue, colour);
   using _defects = catchDefects(logger);
   const clock = new SystemClock();
+  manager = ServiceManager.find({ env: (name) => Deno.env.get(name), pid: Deno.pid, clock, logger });
+  using _manager = manager;
   using dialer = new SystemDialer(clock);
   daemon = await Daemon.start({
     ...options,
@@ -80,6 +85,10 @@ export async function runProcess(options: ProcessOptions): Promise<void> {
     dialer,
     lookUpName,
     localAddresses: hostAddresses,
+    onReload: (outcome) => {
+      if (outcome === undefined) manager?.reloading();
+      else manager?.ready(`reload: ${outcome.message}`);
+    },
     onLogConfig: (log) => configureLog(log, queue, colour),
     logDropped: () => queue.dropped,
   });
@@ -91,8 +100,10 @@ export async function runProcess(options: ProcessOptions): Promise<void> {
       : undefined;
     announce(running, options.version);
     await options.ready?.(running);
+    manager?.ready(`${daemon.services.length} services`);
     await ended.promise;
   } finally {
+    manager?.stopping("ending");
     await daemon.stop();
     await Promise.all(doors.map((door) => door.close()));
     logger.info("ended");
