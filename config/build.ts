@@ -15,9 +15,11 @@ import type {
   DestinationConfig,
   HealthCheckConfig,
   IpvsConfig,
+  PacketConfig,
   PersistenceConfig,
   ServiceConfig,
 } from "./model.ts";
+import type { WrittenPacket } from "./packet_schema.ts";
 import { flagBits } from "./scheduler_flags.ts";
 import { buildRules } from "./rule_build.ts";
 import type { WrittenConfig } from "./schema.ts";
@@ -50,9 +52,14 @@ export function buildConfig(written: WrittenConfig, file: string): Config {
     drain: { deadlineMs: drain.deadline, spreadMs: drain.spread },
     ipvs: changedSwitches(ipvs),
     workers: written.workers,
+    ...(written.packet === undefined ? {} : { packet: buildPacket(written.packet) }),
     rules: buildRules(written.rules, written.services),
     services: written.services.map(buildService),
   };
+}
+
+function buildPacket({ interfaces, routes }: WrittenPacket): PacketConfig {
+  return { interfaces, routes: routes.map(({ to, via }) => ({ to: to.toString(), via })) };
 }
 
 function changedSwitches(written: WrittenConfig["ipvs"]): IpvsConfig {

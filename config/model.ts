@@ -22,9 +22,23 @@ export interface Config {
   readonly ipvs: IpvsConfig;
   /** Threads of the native engine. */
   readonly workers: number | "auto";
+  /** Interfaces of the packet engine; undefined: it does not run. */
+  readonly packet?: PacketConfig;
   /** Chains of rules; the lists and limits of single services are among them. */
   readonly rules: readonly Chain[];
   readonly services: readonly ServiceConfig[];
+}
+
+/** What the packet engine has to know of its surroundings. */
+export interface PacketConfig {
+  readonly interfaces: readonly {
+    readonly name: string;
+    /** 0: none. */
+    readonly vlan: number;
+    /** With the length of their network. */
+    readonly addresses: readonly string[];
+  }[];
+  readonly routes: readonly { readonly to: string; readonly via: string }[];
 }
 
 export interface AdminConfig {
@@ -77,7 +91,7 @@ export interface ServiceConfig {
   readonly onePacket: boolean;
   readonly connectTimeoutMs: number;
   readonly idleTimeoutMs?: number;
-  readonly engine: "auto" | "native" | "portable";
+  readonly engine: "auto" | "native" | "portable" | "packet";
   readonly retries: number;
   readonly sendProxy: "none" | "v1" | "v2";
   readonly acceptProxyFrom: readonly Prefix[];

@@ -24,7 +24,7 @@ interface Told {
 export type ServiceSettings = Omit<ServiceConfig, "destinations">;
 
 /** The parts of a configuration that are not services. */
-export type ConfigSection = "admin" | "workers" | "log" | "timeouts" | "drain" | "ipvs" | "rules";
+export type ConfigSection = "admin" | "workers" | "packet" | "log" | "timeouts" | "drain" | "ipvs" | "rules";
 
 /** One difference, with the new value in `after`. */
 export type PlanChange =
@@ -38,13 +38,19 @@ export type PlanChange =
     | { readonly kind: "order-changed"; readonly after: readonly string[] }
     | {
       readonly kind: "section-changed";
-      readonly section: Exclude<ConfigSection, "admin" | "workers">;
-      readonly after: Config[Exclude<ConfigSection, "admin" | "workers">];
+      readonly section: Exclude<ConfigSection, "admin" | "workers" | "packet">;
+      readonly after: Config[Exclude<ConfigSection, "admin" | "workers" | "packet">];
     }
     /** The admin listeners are opened once, by the process that may have had more rights then. */
     | { readonly kind: "needs-restart"; readonly section: "admin"; readonly after: Config["admin"] }
     /** Threads have their places in memory that is laid out at the start. */
     | { readonly kind: "needs-restart"; readonly section: "workers"; readonly after: Config["workers"] }
+    /** Packet sockets are opened once, and their thread has its place in memory too. */
+    | {
+      readonly kind: "needs-restart";
+      readonly section: "packet";
+      readonly after: Config["packet"] | undefined;
+    }
   );
 
 /** All differences. Done one after the other, with additions at the end of their list, they lead from one to the other. */
@@ -157,6 +163,14 @@ function sectionChanges(before: Config, after: Config): PlanChange[] {
       section: "workers",
       after: after.workers,
       ...told({ settings: ["workers"], text: "workers changed; takes effect at the next start" }),
+    });
+  }
+  if (fingerprint(before.packet) !== fingerprint(after.packet)) {
+    changes.push({
+      kind: "needs-restart",
+      section: "packet",
+      after: after.packet,
+      ...told({ settings: ["packet"], text: "packet changed; takes effect at the next start" }),
     });
   }
   const settings = differing(before.admin, after.admin);

@@ -7,6 +7,7 @@ import * as z from "zod";
 import { listenAddress } from "./addresses.ts";
 import { LIMITS } from "../limits.ts";
 import { choice, duration, flag, integer, secret, socketPath } from "./fields.ts";
+import { packetSection } from "./packet_schema.ts";
 import { rulesSection } from "./rule_schema.ts";
 import { either, list, mayBeEmpty, section, word } from "./sections.ts";
 import { ipvs } from "./ipvs_schema.ts";
@@ -66,6 +67,9 @@ export const configSection = section({
   workers: either("a number of threads such as 2, or auto", [word("auto"), integer(1, LIMITS.workers)])
     .prefault("auto")
     .describe("Threads of the native engine. `auto` is one less than there are processors, 1 to 8."),
+  packet: packetSection.optional().describe(
+    "Interfaces of the packet engine, which forwards DR and TUN services (and NAT ones with `engine: packet`); Linux with CAP_NET_RAW.",
+  ).meta({ defaultText: "none" }),
   rules: mayBeEmpty(rulesSection.prefault({})).describe(
     "Rule chains on the netfilter hooks, as iptables has them.",
   ),

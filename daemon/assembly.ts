@@ -9,7 +9,7 @@ import type { Director } from "../director/director.ts";
 import type { Engine } from "../engines/engine.ts";
 import { type HealthChange, Monitor } from "../healthcheck/monitor.ts";
 import { EngineLog } from "./engine_log.ts";
-import { Engines, workerCount } from "./engines.ts";
+import { Engines, packetPlace, workerCount } from "./engines.ts";
 import type { DaemonOptions } from "./options.ts";
 import { OwnListeners } from "./own_listeners.ts";
 import { recordedDirector } from "./recorded.ts";
@@ -65,10 +65,11 @@ export function assemble(options: DaemonOptions, questions: AssemblyQuestions): 
     if (id !== undefined) report(id);
   }
   const workers = workerCount(config.workers);
+  const packet = packetPlace(config.packet, workers);
   const { director, record } = recordedDirector({
     clock,
     random,
-    workers,
+    workers: workers + (packet === undefined ? 0 : 1),
     onExpire: (entry) => {
       rules.gate.entryEnded(entry);
       engines.engine.entryExpired(entry);
@@ -82,6 +83,7 @@ export function assemble(options: DaemonOptions, questions: AssemblyQuestions): 
     clock,
     random,
     workers,
+    packet,
     isOwnListener: (protocol, target) => ownListeners.includes(protocol, target),
   });
   return {

@@ -4,10 +4,12 @@
  * @module
  */
 import type { Clock } from "../clock.ts";
+import type { PacketConfig } from "../config/model.ts";
 import type { Director } from "../director/director.ts";
 import type { TrafficEntrance } from "../director/verdict.ts";
 import type { Binding, Engine, EngineEvents } from "../engines/engine.ts";
 import { type ConnectionJudge, NativeEngine } from "../engines/native/native.ts";
+import { PacketEngine } from "../engines/packet/packet_engine.ts";
 import { PortableEngine } from "../engines/portable/portable.ts";
 import { type EngineChoice, RoutedEngine } from "../engines/routed.ts";
 import type { Endpoint } from "../net/endpoint.ts";
@@ -25,6 +27,8 @@ export interface EngineParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly workers: number;
+  /** The packet engine's interfaces, and the number of its thread; undefined: it does not run. */
+  readonly packet: { readonly config: PacketConfig; readonly workerIndex: number } | undefined;
   isOwnListener(protocol: Binding["protocol"], target: Endpoint): boolean;
 }
 
@@ -32,6 +36,14 @@ export interface EngineParts {
 export interface EngineWish {
   readonly protocol: Binding["protocol"];
   readonly engine?: Binding["options"]["engine"] | undefined;
+  readonly mode?: Binding["options"]["mode"] | undefined;
+}
+
+/** Why the packet engine cannot run here, `""` when it can. */
+export function packetObstacle(config: PacketConfig | undefined): string {
+  if (config === undefined) return 'the packet engine needs the section "packet", which names its interfaces';
+  const obstacle = nativeObstacle();
+  return obstacle === "" ? "" : obstacle.replace("the native engine", "the packet engine");
 }
 
 /** Why the native engine cannot run here, `""` when it can. */
@@ -49,26 +61,52 @@ export function workerCount(wished: number | "auto"): number {
   return wished === "auto" ? Math.max(1, Math.min(8, navigator.hardwareConcurrency - 1)) : wished;
 }
 
+/** The packet engine's thread, with the number behind those of the native engine; undefined where it does not run. */
+export function packetPlace(config: PacketConfig | undefined, workers: number): EngineParts["packet"] {
+  if (config === undefined || packetObstacle(config) !== "") return undefined;
+  return { config, workerIndex: workers + 1 };
+}
+
 /** Engines of a daemon. */
 export class Engines {
   readonly engine: Engine;
   readonly #portable: PortableEngine;
   readonly #native: NativeEngine | undefined;
+  readonly #packet: PacketEngine | undefined;
+  readonly #packetObstacle: string;
   readonly #obstacle: string;
 
   constructor(parts: EngineParts) {
     this.#obstacle = nativeObstacle();
     this.#portable = new PortableEngine(parts);
     this.#native = this.#obstacle === "" ? new NativeEngine({ ...parts, judge: parts.traffic }) : undefined;
-    this.engine = this.#native === undefined
+    const { packet, director, random } = parts;
+    this.#packetObstacle = packetObstacle(packet?.config);
+    this.#packet = packet === undefined || this.#packetObstacle !== "" ? undefined : new PacketEngine({
+      store: director.store,
+      workerIndex: packet.workerIndex,
+      random,
+      wiring: { ...packet.config, virtualAddresses: [] },
+      activeConns: (service) => activeConns(director, service),
+    });
+    const others = [this.#native, this.#packet].filter((it) => it !== undefined);
+    const [first, ...rest] = [...others, this.#portable];
+    this.engine = first === undefined || rest.length === 0
       ? this.#portable
-      : new RoutedEngine([this.#native, this.#portable], ({ protocol, options }) =>
-        this.choiceFor({ protocol, engine: options.engine }));
+      : new RoutedEngine([first, ...rest], ({ protocol, options }) =>
+        this.choiceFor({ protocol, engine: options.engine, mode: options.mode }));
   }
 
   /** The engine of a service with this protocol and this wish. */
-  choiceFor({ protocol, engine = "auto" }: EngineWish): EngineChoice {
+  choiceFor({ protocol, engine = "auto", mode = "nat" }: EngineWish): EngineChoice {
     const native = this.#native;
+    if (engine === "packet" || (engine === "auto" && mode !== "nat" && this.#packet !== undefined)) {
+      if (this.#packet === undefined) return this.#portableBecause(this.#packetObstacle);
+      const reason = engine === "packet"
+        ? 'the configuration says "engine: packet"'
+        : `${mode} is about packets, and the section "packet" names interfaces`;
+      return { engine: this.#packet, reason };
+    }
     if (engine === "portable") return this.#portableBecause('the configuration says "engine: portable"');
     if (native === undefined) return this.#portableBecause(this.#obstacle || "no store for workers");
     if (protocol === "udp") return this.#portableBecause("the native engine moves TCP only");
@@ -83,4 +121,10 @@ export class Engines {
   judge(areJudged: boolean, areCounted: boolean): void {
     this.#native?.judge(areJudged, areCounted);
   }
+}
+
+/** ActiveConn of a service that may have been deleted. */
+function activeConns(director: Director, service: number): number {
+  if (!director.services().some(({ handle }) => handle === service)) return 0;
+  return director.destinationViews(service).reduce((sum, it) => sum + it.activeConns, 0);
 }

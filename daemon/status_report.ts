@@ -104,7 +104,7 @@ function serviceStatus(service: VirtualService, facts: ReportFacts): ServiceStat
   const counts = events.counts(handle);
   const view = director.serviceView(handle);
   const persistence = config.persistence;
-  const imitated = imitatedMethod(service);
+  const imitated = choice.engine.name === "packet" ? undefined : imitatedMethod(service);
   return {
     name: config.name,
     protocol: config.protocol,

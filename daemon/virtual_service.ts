@@ -301,6 +301,7 @@ function optionsOf(config: ServiceConfig): BindingOptions {
     onePacket: config.onePacket,
     maxSessions: config.maxSessions,
     engine: config.engine,
+    mode: config.mode,
     ...(config.idleTimeoutMs === undefined ? {} : { idleTimeoutMs: config.idleTimeoutMs }),
     ...(config.maxConnections === undefined ? {} : { maxConnections: config.maxConnections }),
   };

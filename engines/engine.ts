@@ -33,7 +33,9 @@ export interface BindingOptions {
   /** Connections at once; more wait in the kernel's backlog. */
   readonly maxConnections?: number;
   /** Which engine moves the bytes; `auto` or absent: the best there is. Takes effect when the binding is opened. */
-  readonly engine?: "auto" | "native" | "portable";
+  readonly engine?: "auto" | "native" | "portable" | "packet";
+  /** Forwarding method; absent: NAT. */
+  readonly mode?: "nat" | "dr" | "tun";
   /** UDP: every datagram is scheduled by itself. */
   readonly onePacket: boolean;
   /** UDP: sessions at once, the least recently used one gives way. */

@@ -14,7 +14,7 @@ import type { IpPacket } from "../../packet/ip_packet.ts";
 import { ICMP_BYTES, ICMP_TYPE, IP_PROTOCOL, isIcmpv6Error, UDP_BYTES } from "../../packet/transport.ts";
 import type { DropCounts } from "./drops.ts";
 import type { IcmpErrors } from "./icmp_errors.ts";
-import type { Passage } from "./passage.ts";
+import { NO_INTERFACE, type Passage } from "./passage.ts";
 import type { Reassembly } from "./reassembly.ts";
 import { sctpEventOf } from "./sctp_event.ts";
 import type { Transmit } from "./transmit.ts";
@@ -37,6 +37,7 @@ export class DirectorPath {
   readonly #parts: PathParts;
   readonly #flow = new Flow();
   readonly #translation = new Translation();
+  #hostHasAsked = false;
 
   /** The packet that the director is being asked about, for persistence engines that read datagrams. */
   #asked: IpPacket;
@@ -76,7 +77,16 @@ export class DirectorPath {
     }
   }
 
-  /** A reply of a real server: INPUT at 98, FORWARD at 100, OUTPUT at -99. */
+  /**
+   * INPUT at 98: a real server's reply to a client on this host. Nothing can come of it before such a client has asked, and
+   * asking the director for each request would cost a search, and a count among what was not forwarded.
+   */
+  hostReply(passage: Passage, nowMs: number): HookVerdict {
+    const isPossible = this.#hostHasAsked || this.#parts.director.sysctl.nat_icmp_send !== 0;
+    return isPossible ? this.reply(passage, nowMs) : VERDICT.accept;
+  }
+
+  /** A reply of a real server: FORWARD at 100, OUTPUT at -99. */
   reply(passage: Passage, nowMs: number): HookVerdict {
     const { packet } = passage;
     if (passage.isHandled) return VERDICT.accept;
@@ -172,6 +182,7 @@ export class DirectorPath {
   }
 
   #forward(passage: Passage, verdict: Verdict, nowMs: number): HookVerdict {
+    if (passage.interfaceIndex === NO_INTERFACE) this.#hostHasAsked = true;
     this.#parts.director.readTranslation(this.#flow, verdict, this.#translation);
     const { client, clientPort, virtualPort } = this.#flow;
     const hash = Math.imul(

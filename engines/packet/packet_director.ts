@@ -164,7 +164,11 @@ export class PacketDirector {
       hooks.register(hook, priority, (_, nowMs) => run(walk.passage, nowMs));
     const request = (passage: Passage, nowMs: number) => path.request(passage, nowMs);
     const reply = (passage: Passage, nowMs: number) => path.reply(passage, nowMs);
-    hang(HOOK.input, DIRECTOR_PRIORITY.inputReply, reply);
+    hang(
+      HOOK.input,
+      DIRECTOR_PRIORITY.inputReply,
+      (passage, nowMs) => path.hostReply(passage, nowMs),
+    );
     hang(HOOK.input, DIRECTOR_PRIORITY.inputRequest, request);
     hang(HOOK.output, DIRECTOR_PRIORITY.outputReply, reply);
     hang(HOOK.output, DIRECTOR_PRIORITY.outputRequest, request);

@@ -20,7 +20,12 @@ export interface PacketEngineOptions {
   readonly random: Random;
   /** Interfaces and routes; virtual addresses come with the services. */
   readonly wiring: Wiring;
+  /** ActiveConn of a service, over all its destinations; 0 when the service is gone. */
+  readonly activeConns: (service: number) => number;
 }
+
+/** How often it is looked whether the last connection of a closed service has ended, milliseconds. */
+const LOOK_MS = 1_000;
 
 /** An order without its number. */
 type Wish = Order extends infer One ? One extends Order ? Omit<One, "id"> : never : never;
@@ -30,12 +35,14 @@ export class PacketEngine implements Engine {
   readonly name = "packet";
   readonly #options: PacketEngineOptions;
   readonly #open = new Set<Binding>();
+  /** Closed, but with connections: their address stays until those have ended. */
+  readonly #leaving = new Set<Binding>();
+  #timer: ReturnType<typeof setInterval> | undefined;
   #worker: Worker | undefined;
   #port: MessagePort | undefined;
   #starting: Promise<void> | undefined;
   #nextId = 1;
   readonly #waiting = new Map<number, (report: Report) => void>();
-  #counts: WorkerCounts | undefined;
 
   constructor(options: PacketEngineOptions) {
     this.#options = options;
@@ -56,14 +63,16 @@ export class PacketEngine implements Engine {
       update: () => {},
       close: async () => {
         this.#open.delete(binding);
-        if (this.#port !== undefined) await this.#order({ kind: "wire", wiring: this.#wiring() });
+        this.#leaving.add(binding);
+        await this.#letGo();
       },
     };
   }
 
-  /** Entries as of the last {@linkcode refresh}; a packet engine holds no sockets, so only all together are known. */
-  liveConnections(): number {
-    return this.#counts?.connections ?? 0;
+  /** ActiveConn: a packet engine holds no sockets, the director knows. */
+  liveConnections(service?: number): number {
+    if (service !== undefined) return this.#options.activeConns(service);
+    return [...this.#open, ...this.#leaving].reduce((sum, it) => sum + this.liveConnections(it.service), 0);
   }
 
   /** Connections end by the director's timers, as in the kernel. */
@@ -74,18 +83,20 @@ export class PacketEngine implements Engine {
   /** A director in the kernel resets nobody either: connections go on as soon as packets are forwarded again. */
   async resetAll(): Promise<void> {}
 
-  async whenIdle(): Promise<void> {}
+  async whenIdle(): Promise<void> {
+    while (this.liveConnections() > 0) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
 
-  /** Reads the worker's counters. */
-  async refresh(): Promise<WorkerCounts | undefined> {
+  /** The worker's counters. */
+  async counts(): Promise<WorkerCounts | undefined> {
     if (this.#port === undefined) return undefined;
     const report = await this.#order({ kind: "count" });
-    if (report.kind === "done") this.#counts = report.counts;
-    return this.#counts;
+    return report.kind === "done" ? report.counts : undefined;
   }
 
   async stop(): Promise<void> {
     await this.#starting?.catch(() => {});
+    clearInterval(this.#timer);
     if (this.#port === undefined) return;
     await this.#order({ kind: "stop" });
     this.#port.close();
@@ -96,8 +107,17 @@ export class PacketEngine implements Engine {
 
   #wiring(): Wiring {
     const { wiring } = this.#options;
-    const own = [...this.#open].map(({ listen }) => listen.address.toString());
+    const own = [...this.#open, ...this.#leaving].map(({ listen }) => listen.address.toString());
     return { ...wiring, virtualAddresses: [...new Set([...wiring.virtualAddresses, ...own])] };
+  }
+
+  /** Gives up the addresses of closed services whose last connection has ended. */
+  async #letGo(): Promise<void> {
+    const gone = [...this.#leaving].filter((it) => this.liveConnections(it.service) === 0);
+    for (const binding of gone) this.#leaving.delete(binding);
+    if (gone.length > 0 && this.#port !== undefined) {
+      await this.#order({ kind: "wire", wiring: this.#wiring() });
+    }
   }
 
   #start(): Promise<void> {
@@ -132,6 +152,7 @@ export class PacketEngine implements Engine {
         if (report.kind === "ready") {
           this.#worker = worker;
           this.#port = port1;
+          this.#timer = setInterval(() => void this.#letGo(), LOOK_MS);
           resolve();
         } else if (report.kind === "failed") {
           port1.close();

@@ -28,6 +28,7 @@ async function main(): Promise<void> {
     store,
     workerIndex: 1,
     random,
+    activeConns: () => 0,
     wiring: {
       interfaces: [
         { name: "d0", addresses: ["10.1.0.1/24", "fd00:1::1/64"] },
@@ -57,7 +58,7 @@ async function main(): Promise<void> {
   say({ ready: true });
   for await (const line of lines()) {
     if (line === "counts") {
-      say({ counts: await engine.refresh() });
+      say({ counts: await engine.counts() });
       continue;
     }
     const [, sysctl, value] = /^sysctl (\w+)=(\d+)$/.exec(line) ?? [];

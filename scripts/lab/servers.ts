@@ -71,6 +71,7 @@ http {
     listen [::]:${http};
     root ${folder};
     location /who { return 200 "${server} $remote_addr\\n"; }
+    location /slow/ { limit_rate 2m; alias ${folder}/; }
     location /upload { dav_methods PUT; create_full_put_path on; root ${join(folder, server)}; }
   }
 }

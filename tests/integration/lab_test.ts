@@ -4,24 +4,10 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { run } from "../../scripts/lab/command.ts";
+import { missingForLab } from "../../scripts/lab/needs.ts";
 
 const LAB = fileURLToPath(new URL("../../scripts/lab.ts", import.meta.url));
-const PROGRAMS = ["ip", "nginx", "dnsmasq", "curl", "dig", "tcpdump"] as const;
-
-/** Why no lab can be built here; a reason fails the test where CI=true promises everything. */
-async function missing(): Promise<string | undefined> {
-  if (Deno.build.os !== "linux") return "network namespaces are Linux's";
-  if (Deno.uid() !== 0) return "network namespaces need root";
-  for (const program of PROGRAMS) {
-    if ((await run(["sh", "-c", `command -v ${program}`])).code !== 0) return `${program} is not installed`;
-  }
-  const name = `lvsd-probe-${Deno.pid}`;
-  const probe = await run(["ip", "netns", "add", name]);
-  await run(["ip", "netns", "del", name]);
-  return probe.code === 0 ? undefined : `no network namespace: ${probe.stderr.trim()}`;
-}
-
-const reason = await missing();
+const reason = await missingForLab();
 const isPromised = Deno.env.get("CI") === "true";
 
 for (const [mode, checks] of [["nat", 16], ["dr", 16], ["tun", 22]] as const) {

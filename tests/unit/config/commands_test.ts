@@ -99,6 +99,7 @@ Deno.test("schema: prints JSON Schema", async () => {
     "drain",
     "ipvs",
     "workers",
+    "packet",
     "rules",
     "services",
   ]);
