@@ -66,7 +66,7 @@ export function assemble(options: DaemonOptions, questions: AssemblyQuestions): 
   }
   const workers = workerCount(config.workers);
   const packet = packetPlace(config.packet, workers);
-  const { director, record } = recordedDirector({
+  const { director, record, flights } = recordedDirector({
     clock,
     random,
     workers: workers + (packet === undefined ? 0 : 1),
@@ -84,6 +84,7 @@ export function assemble(options: DaemonOptions, questions: AssemblyQuestions): 
     random,
     workers,
     packet,
+    flights,
     isOwnListener: (protocol, target) => ownListeners.includes(protocol, target),
   });
   return {

@@ -29,6 +29,8 @@ export interface EngineParts {
   readonly workers: number;
   /** The packet engine's interfaces, and the number of its thread; undefined: it does not run. */
   readonly packet: { readonly config: PacketConfig; readonly workerIndex: number } | undefined;
+  /** Flight rings of the workers. */
+  readonly flights: readonly ArrayBufferLike[];
   isOwnListener(protocol: Binding["protocol"], target: Endpoint): boolean;
 }
 

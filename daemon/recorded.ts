@@ -11,10 +11,10 @@ import { SWITCHES } from "../director/switches.ts";
 import { type Random, SeededRandom } from "../net/random.ts";
 import { findScheduler } from "../schedulers/registry.ts";
 import { FlightRecorder } from "../simulator/flight_recorder.ts";
-import { FlightRing } from "../simulator/flight_ring.ts";
-import { RecordedDirector } from "../simulator/recorded_director.ts";
+import { FlightRing } from "../director/flight_ring.ts";
+import { RecordedDirector } from "../director/recorded_director.ts";
 
-/** Makes both; `record` writes what is remembered as a script. */
+/** Makes both; `record` writes what is remembered as a script, `flights` is where the workers write, from the first on. */
 export function recordedDirector(
   { clock, random, onExpire, workers }: {
     clock: Clock;
@@ -23,11 +23,12 @@ export function recordedDirector(
     /** Threads besides this one that decide; with any, the store is shared. */
     workers: number;
   },
-): { director: Director; record: () => string } {
+): { director: Director; record: () => string; flights: readonly ArrayBufferLike[] } {
   // A number source of its own, and not the health monitor's too: a record with this seed repeats every draw.
   const seed = random.below(2 ** 32);
   const ring = FlightRing.create();
-  const recorder = new FlightRecorder([ring], clock.nowMs());
+  const others = Array.from({ length: workers }, () => FlightRing.create({ shared: true }));
+  const recorder = new FlightRecorder([ring, ...others], clock.nowMs());
   const store = Store.create({ shared: workers > 0, capacities: { workers: 1 + workers } });
   const director = new RecordedDirector({
     ring,
@@ -44,7 +45,7 @@ export function recordedDirector(
       sysctl: changedSwitches(director),
       wallTime: new Date(clock.wallMs()).toISOString(),
     });
-  return { director, record };
+  return { director, record, flights: others.map((it) => it.buffer) };
 }
 
 function changedSwitches({ sysctl }: Director): Record<string, number> {

@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { CALL, type FlightRing, type FlightRow } from "../director/flight_ring.ts";
+import type { ChangeListener } from "../director/recorded_director.ts";
 import type { DestinationSpec, ServiceKey, ServiceSpec } from "../director/specs.ts";
 import type { Timeouts } from "../director/timeouts.ts";
 import { ACTION } from "../director/verdict.ts";
@@ -11,7 +13,6 @@ import { LIMITS } from "../limits.ts";
 import { IpAddress } from "../net/address.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import { DIRECTION } from "../net/flow.ts";
-import { CALL, type FlightRing, type FlightRow } from "./flight_ring.ts";
 import { KnownState } from "./known_state.ts";
 import type { Expectation, FlowDescription, ServiceSettings, Step } from "./script.ts";
 import { formatLine } from "./script_writer.ts";
@@ -42,7 +43,7 @@ interface Event {
 }
 
 /** Listens to changes, and puts them together with the rings' traffic when a record is asked for. */
-export class FlightRecorder {
+export class FlightRecorder implements ChangeListener {
   readonly #rings: readonly FlightRing[];
   readonly #startMs: number;
   readonly #base = new KnownState();

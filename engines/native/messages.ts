@@ -18,6 +18,8 @@ export interface WorkerStart {
   readonly memory: EngineBuffers;
   readonly store: SharedArrayBuffer;
   readonly events: SharedArrayBuffer;
+  /** Its `FlightRing`, when what it decides is to be remembered. */
+  readonly flight?: ArrayBufferLike | undefined;
   readonly seed: number;
   /** What CLOCK_MONOTONIC showed when the engine's clock stood at 0, milliseconds; undefined: main tells the time. */
   readonly clockZeroMs: number | undefined;

@@ -50,6 +50,8 @@ export interface NativeEngineOptions {
   readonly workers: number;
   /** Connection entries of each worker; the limit's if not given. */
   readonly connectionEntries?: number;
+  /** Memory of a `FlightRing` for each worker, where what they decide is to be remembered. */
+  readonly flights?: readonly ArrayBufferLike[];
   /** Judges new connections while {@linkcode NativeEngine.judge} says so. */
   readonly judge?: ConnectionJudge;
   /** Whether traffic to this address would come back to this program. */
@@ -97,6 +99,7 @@ export class NativeEngine implements Engine, BindingOwner, WorkerListener {
         store: store.buffer,
         clockZeroMs: isSystemTime ? monotonicMs(this.#libc) - clock.nowMs() : undefined,
         connectionEntries,
+        flights: options.flights ?? [],
       },
       welcome: () => [...this.#bindings.values()].filter((it) => !it.isClosed).map(openCommand),
     });

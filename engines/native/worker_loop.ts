@@ -4,7 +4,9 @@
  * @module
  */
 import { receiveMessageOnPort } from "node:worker_threads";
-import { Director } from "../../director/director.ts";
+import { Director, type DirectorOptions } from "../../director/director.ts";
+import { FlightRing } from "../../director/flight_ring.ts";
+import { RecordedDirector } from "../../director/recorded_director.ts";
 import { Store } from "../../director/store.ts";
 import { LIMITS } from "../../limits.ts";
 import { SeededRandom } from "../../net/random.ts";
@@ -75,14 +77,17 @@ export class WorkerLoop {
     this.#memory = EngineMemory.attach(start.memory);
     this.#bell = EventFd.from(this.#libc, start.bell);
     this.#entries = new EntryOwners(connectionEntries);
-    this.#director = new Director({
+    const parts: DirectorOptions = {
       store: Store.attach(start.store),
       random: new SeededRandom(seed),
       findScheduler,
       workerIndex: worker,
       connectionEntries,
       onExpire: (entry) => this.#entryExpired(entry),
-    });
+    };
+    this.#director = start.flight === undefined
+      ? new Director(parts)
+      : new RecordedDirector({ ...parts, ring: new FlightRing(start.flight) });
     this.#events = new EventWriter(start.events);
     this.#clock = new WorkerClock(this.#libc, this.#memory, start.clockZeroMs);
     this.#reactor = new Reactor(this.#epoll, () => this.#records.turned());

@@ -21,7 +21,12 @@ export interface WorkerListener {
 }
 
 /** What every worker of an engine starts with. */
-export type CommonStart = Omit<WorkerStart, "worker" | "bell" | "port" | "memory" | "events" | "seed">;
+export type CommonStart =
+  & Omit<WorkerStart, "worker" | "bell" | "port" | "memory" | "events" | "flight" | "seed">
+  & {
+    /** Flight rings by worker, from 1; one that takes a dead one's place goes on with its ring. */
+    readonly flights: readonly ArrayBufferLike[];
+  };
 
 /** One thread. Ends with {@linkcode stop}, or dies. */
 export class WorkerThread {
@@ -60,8 +65,10 @@ export class WorkerThread {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     port1.on("message", (report: Report) => this.#heard(report));
+    const { flights, ...rest } = common;
     const start = {
-      ...common,
+      ...rest,
+      flight: flights[number - 1],
       worker: number,
       bell: bell.descriptor,
       port: port2,

@@ -6,8 +6,8 @@ import { DIRECTION, Flow, PROTOCOL, TCP_FLAG } from "../../../net/flow.ts";
 import { SeededRandom } from "../../../net/random.ts";
 import { findScheduler, SCHEDULER_NAMES } from "../../../schedulers/registry.ts";
 import { FlightRecorder } from "../../../simulator/flight_recorder.ts";
-import { FlightRing } from "../../../simulator/flight_ring.ts";
-import { RecordedDirector } from "../../../simulator/recorded_director.ts";
+import { FlightRing } from "../../../director/flight_ring.ts";
+import { RecordedDirector } from "../../../director/recorded_director.ts";
 import { readScript } from "../../../simulator/script_reader.ts";
 import { Simulation } from "../../../simulator/simulation.ts";
 

@@ -7,7 +7,7 @@
 import { LIMITS } from "../limits.ts";
 import type { Family } from "../net/address.ts";
 import type { Flow } from "../net/flow.ts";
-import type { Verdict } from "../director/verdict.ts";
+import type { Verdict } from "./verdict.ts";
 
 /** What was asked. */
 export const CALL = { segment: 1, retry: 2, forget: 3, advance: 4 } as const;

@@ -3,23 +3,34 @@
  *
  * @module
  */
-import { Director, type DirectorOptions } from "../director/director.ts";
-import type { DestinationSpec, ServiceSpec } from "../director/specs.ts";
-import { ACTION, type Verdict } from "../director/verdict.ts";
+import { Director, type DirectorOptions } from "./director.ts";
+import type { DestinationSpec, ServiceSpec } from "./specs.ts";
+import { ACTION, type Verdict } from "./verdict.ts";
 import { LIMITS } from "../limits.ts";
 import { type Direction, type Flow, PROTOCOL, TCP_FLAG } from "../net/flow.ts";
-import type { FlightRecorder } from "./flight_recorder.ts";
 import type { FlightRing } from "./flight_ring.ts";
 
 /** Segments with one of these move a connection's state. */
 const TELLING = TCP_FLAG.syn | TCP_FLAG.fin | TCP_FLAG.rst;
+
+/** Who is told of each change, after it took place. Handles are the director's. */
+export interface ChangeListener {
+  serviceAdded(service: number, spec: ServiceSpec, nowMs: number): void;
+  serviceEdited(service: number, spec: ServiceSpec, nowMs: number): void;
+  serviceDeleted(service: number, nowMs: number): void;
+  destinationAdded(service: number, destination: number, spec: DestinationSpec, nowMs: number): void;
+  destinationEdited(destination: number, spec: DestinationSpec, nowMs: number): void;
+  destinationDeleted(destination: number, nowMs: number): void;
+  weightSet(destination: number, weight: number, nowMs: number): void;
+  ordered(service: number, destinations: readonly number[], nowMs: number): void;
+}
 
 /** What a director records into. */
 export interface RecordedDirectorOptions extends DirectorOptions {
   /** Traffic of this thread. */
   readonly ring: FlightRing;
   /** Changes, on the control plane's thread. */
-  readonly recorder?: FlightRecorder;
+  readonly recorder?: ChangeListener;
 }
 
 /**
@@ -28,7 +39,7 @@ export interface RecordedDirectorOptions extends DirectorOptions {
  */
 export class RecordedDirector extends Director {
   readonly #ring: FlightRing;
-  readonly #recorder: FlightRecorder | undefined;
+  readonly #recorder: ChangeListener | undefined;
   /** When payload was last kept, by the lower bits of the entry's handle; colliding entries share a place. */
   readonly #payloadMs = new Float64Array(2 ** 16);
 
