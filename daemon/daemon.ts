@@ -213,6 +213,7 @@ export class Daemon implements StatusSource {
     engines.judge(rules.areInForce, rules.areCounted);
     const notes = await this.#services.apply(config);
     this.#assembly.rules.namesChanged();
+    await engines.passed();
     return notes;
   }
 

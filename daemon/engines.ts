@@ -119,6 +119,11 @@ export class Engines {
     return { engine: this.#portable, reason };
   }
 
+  /** Resolves when every worker has seen the changes made before. */
+  async passed(): Promise<void> {
+    await this.#native?.passed();
+  }
+
   /** Rules came, changed or went: whether new connections have to be judged, and whether live ones are counted. */
   judge(areJudged: boolean, areCounted: boolean): void {
     this.#native?.judge(areJudged, areCounted);

@@ -361,6 +361,8 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
     this.#server.reset();
     if (this.#hasEntry) {
       const { traffic, clock } = this.#parts;
+      this.#input.tellCount();
+      this.#output.tellCount();
       traffic.segment(this.flow, from, TCP_FLAG.rst, 0, clock.nowMs);
     }
     this.#over(reason);

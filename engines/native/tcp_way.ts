@@ -71,6 +71,10 @@ export class TcpWay implements Unfinished {
   /** Bytes moved since the last small turn. */
   #run = 0;
   #isQueued = false;
+  /** Bytes that the director has not been told of. */
+  #uncounted = 0;
+  /** Waits in the worker's list for the next telling. */
+  #isListed = false;
   /** The source announces itself only when much has come. */
   #isBulk = false;
   #emptyLooks = 0;
@@ -90,6 +94,7 @@ export class TcpWay implements Unfinished {
     this.isDone = false;
     this.#sourceEnded = false;
     this.#run = 0;
+    this.#uncounted = 0;
   }
 
   /** Gives back what it holds. */
@@ -160,11 +165,31 @@ export class TcpWay implements Unfinished {
   }
 
   #count(moved: number): void {
-    const { traffic, clock } = this.#parts;
+    const { clock, uncounted } = this.#parts;
     this.lastMs = clock.nowMs;
+    this.#uncounted += moved;
+    if (clock.isTold) this.tellCount();
+    else if (!this.#isListed) {
+      this.#isListed = true;
+      uncounted.push(this);
+    }
     this.#run = moved >= BULK_TURN_BYTES ? this.#run + moved : 0;
     if (this.#isBulk !== this.#run >= LIMITS.bulkBytes) this.#setBulk(!this.#isBulk);
-    traffic.segment(this.#owner.flow, this.direction, TCP_FLAG.ack, moved, clock.nowMs);
+  }
+
+  /** Tells the director what has been moved since it was told last: not for each chunk, which would cost more than a copy. */
+  tellCount(): void {
+    this.#isListed = false;
+    const bytes = this.#takeCount();
+    if (bytes === 0) return;
+    const { traffic, clock } = this.#parts;
+    traffic.segment(this.#owner.flow, this.direction, TCP_FLAG.ack, bytes, clock.nowMs);
+  }
+
+  #takeCount(): number {
+    const bytes = this.#uncounted;
+    this.#uncounted = 0;
+    return bytes;
   }
 
   /**
@@ -194,7 +219,7 @@ export class TcpWay implements Unfinished {
     if (this.#isBulk) this.#setBulk(false);
     this.isDone = true;
     const { traffic, clock } = this.#parts;
-    traffic.segment(this.#owner.flow, this.direction, TCP_FLAG.fin, 0, clock.nowMs);
+    traffic.segment(this.#owner.flow, this.direction, TCP_FLAG.fin, this.#takeCount(), clock.nowMs);
     this.#owner.wayDone(this);
   }
 

@@ -29,12 +29,14 @@ import { TcpRecords } from "./tcp_records.ts";
 import { TcpService } from "./tcp_service.ts";
 import { Troubles } from "./troubles.ts";
 import { WorkerClock } from "./worker_clock.ts";
-import type { Paused, WorkerParts } from "./worker_parts.ts";
+import type { Paused, Uncounted, WorkerParts } from "./worker_parts.ts";
 
 /** Events of one wait. */
 const EVENTS = 512;
 /** How often a bulk stream is looked at that the kernel has not announced. */
 const BULK_LOOK_MS = 1;
+/** How long bytes may be uncounted. */
+const COUNT_DELAY_MS = 10;
 /** How long an event may wait for company on its way to the main thread. */
 const EVENT_DELAY_MS = 20;
 
@@ -61,6 +63,9 @@ export class WorkerLoop {
   /** Bulk streams, which are announced only when much has come. */
   readonly #bulk = new Set<Unfinished>();
   #bulkLookMs = 0;
+  readonly #uncounted: Uncounted[] = [];
+  /** When the director has to be told of them. */
+  #countMs = Infinity;
   #mailRead = 0;
   /** The clock's time of the next look at timers. */
   #tickMs = 0;
@@ -136,6 +141,7 @@ export class WorkerLoop {
       left: (admission) => this.#say({ kind: "left", admission }),
       leave: (connection) => this.#records.leave(connection),
       bulk: this.#bulk,
+      uncounted: this.#uncounted,
       pause: (service) => this.#paused.add(service),
       trouble: (service, message) => this.#troubles.tell(service, message),
       ringAll: () => this.#ringAll(),
@@ -262,7 +268,7 @@ export class WorkerLoop {
 
   #timeoutMs(): number {
     if (this.#hasMail || (this.#clock.isTold && this.#toldTurns < 2)) return 0;
-    let dueMs = this.#announceMs;
+    let dueMs = Math.min(this.#announceMs, this.#countMs);
     if (this.#resets.isActive) dueMs = Math.min(dueMs, this.#resets.dueMs);
     const nowMs = this.#clock.realMs;
     if (this.#bulk.size > 0) dueMs = Math.min(dueMs, nowMs + BULK_LOOK_MS);
@@ -283,6 +289,7 @@ export class WorkerLoop {
   #tick(): void {
     if (this.#resets.isActive) this.#resets.advance();
     if (this.#paused.size > 0) this.#resume();
+    if (this.#uncounted.length > 0) this.#tellCounts();
     if (this.#bulk.size > 0 && this.#clock.realMs >= this.#bulkLookMs) this.#lookAtBulk();
     if (this.#clock.isTold) {
       // What happened before time was moved comes before what is due by then: one turn more for it.
@@ -296,6 +303,15 @@ export class WorkerLoop {
     for (const [slot, service] of this.#services) {
       if (!service.isOpen && service.live === 0) this.#services.delete(slot);
     }
+  }
+
+  #tellCounts(): void {
+    const { realMs } = this.#clock;
+    if (this.#countMs === Infinity) this.#countMs = realMs + COUNT_DELAY_MS;
+    if (realMs < this.#countMs) return;
+    this.#countMs = Infinity;
+    for (const it of this.#uncounted) it.tellCount();
+    this.#uncounted.length = 0;
   }
 
   #lookAtBulk(): void {

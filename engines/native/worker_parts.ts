@@ -22,6 +22,11 @@ export interface Paused {
   resume(): boolean;
 }
 
+/** Has moved bytes that the director does not know of. */
+export interface Uncounted {
+  tellCount(): void;
+}
+
 /** One of each in a worker. */
 export interface WorkerParts {
   /** Number of this worker in the store. */
@@ -43,6 +48,8 @@ export interface WorkerParts {
   left(admission: number): void;
   /** The connection with this number is over; its record may serve again after this turn. */
   leave(connection: number): void;
+  /** Their `tellCount` is called within milliseconds. */
+  readonly uncounted: Uncounted[];
   /** Streams whose `goOn` is called each millisecond. */
   readonly bulk: Set<Unfinished>;
   /** Calls `resume` once accept may be tried again. */

@@ -1,0 +1,57 @@
+/** Two workers decide as one: a scheduler's turn is everybody's, and what is counted is counted once. */
+import assert from "node:assert/strict";
+import { NativeEngine } from "../../../engines/native/native.ts";
+import { member } from "../../conformance/engines/tcp_native_pair_engine.ts";
+import { openSetting } from "../../conformance/engines/tcp_setting.ts";
+
+const ignore = Deno.build.os !== "linux";
+const CONNECTIONS = 600;
+const AT_ONCE = 20;
+
+Deno.test({
+  name: "native: rr over two workers is even to one connection, and counters are exact",
+  ignore,
+  fn: async () => {
+    await using setting = await openSetting(member);
+    const servers = [await setting.addServer(), await setting.addServer(), await setting.addServer()];
+    for (const { server } of servers) server.greeting = "hello";
+    let begun = 0;
+    const oneAfterAnother = async () => {
+      while (begun++ < CONNECTIONS) {
+        const client = await setting.connect();
+        await client.received(5);
+        client.end("question");
+        client.reset();
+        await client.closed;
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, oneAfterAnother));
+    await setting.engine.whenIdle();
+    const accepted = servers.map(({ server }) => server.acceptedCount);
+    assert.deepEqual(accepted, [CONNECTIONS / 3, CONNECTIONS / 3, CONNECTIONS / 3]);
+    const { connections, outBytes } = setting.director.serviceView(setting.service).statistics;
+    assert.deepEqual([connections, outBytes], [CONNECTIONS, CONNECTIONS * 5]);
+    assert.equal(setting.events.endings.length, CONNECTIONS);
+  },
+});
+
+Deno.test({
+  name: "native: when a change has been passed, no worker decides by what was before",
+  ignore,
+  fn: async () => {
+    await using setting = await openSetting(member);
+    const old = await setting.addServer();
+    const fresh = await setting.addServer();
+    const { engine, director, clock } = setting;
+    assert.ok(engine instanceof NativeEngine);
+    for (let i = 0; i < 20; i++) {
+      const [off, on] = i % 2 === 0 ? [old, fresh] : [fresh, old];
+      director.setWeight(off.destination, 0, clock.nowMs());
+      director.setWeight(on.destination, 1, clock.nowMs());
+      await engine.passed();
+      const before = off.server.acceptedCount;
+      await Promise.all(Array.from({ length: 4 }, () => setting.pair(on.server)));
+      assert.equal(off.server.acceptedCount, before);
+    }
+  },
+});
