@@ -211,6 +211,7 @@ export class Daemon implements StatusSource {
     this.#assembly.rules.apply(config);
     const { rules, engines } = this.#assembly;
     engines.judge(rules.areInForce, rules.areCounted);
+    await engines.setRules(config);
     const notes = await this.#services.apply(config);
     this.#assembly.rules.namesChanged();
     await engines.passed();

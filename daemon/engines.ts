@@ -4,7 +4,7 @@
  * @module
  */
 import type { Clock } from "../clock.ts";
-import type { PacketConfig } from "../config/model.ts";
+import type { Config, PacketConfig } from "../config/model.ts";
 import type { Director } from "../director/director.ts";
 import type { TrafficEntrance } from "../director/verdict.ts";
 import type { Binding, Engine, EngineEvents } from "../engines/engine.ts";
@@ -89,6 +89,7 @@ export class Engines {
       workerIndex: packet.workerIndex,
       random,
       wiring: { ...packet.config, virtualAddresses: [] },
+      attachConnections: (memory) => director.attachConnections(packet.workerIndex, memory),
       activeConns: (service) => activeConns(director, service),
     });
     const others = [this.#native, this.#packet].filter((it) => it !== undefined);
@@ -122,6 +123,11 @@ export class Engines {
   /** Resolves when every worker has seen the changes made before. */
   async passed(): Promise<void> {
     await this.#native?.passed();
+  }
+
+  /** Chains of a configuration, for the engine that asks them of each packet. */
+  async setRules({ rules, services }: Config): Promise<void> {
+    await this.#packet?.setRules(rules, services.map((it) => it.name));
   }
 
   /** Rules came, changed or went: whether new connections have to be judged, and whether live ones are counted. */

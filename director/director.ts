@@ -224,6 +224,11 @@ export class Director implements TrafficEntrance {
     return this.#services.find(key) || undefined;
   }
 
+  /** Handle of the service that a flow is for, 0 for none: by mark, then by address. */
+  serviceOf(flow: Flow): number {
+    return this.#services.lookup(flow);
+  }
+
   /** Handle of the service's destination with this address and port. @throws {DirectorError} `ESRCH` */
   findDestination(service: number, endpoint: Endpoint): number | undefined {
     return this.#views.destinations.find(this.#changes.service(service), endpoint) || undefined;

@@ -30,6 +30,8 @@ export interface PathParts {
   readonly drops: DropCounts;
   /** A second view, for what an ICMP error quotes. */
   readonly quoted: IpPacket;
+  /** A connection began. */
+  readonly onNew?: ((entry: number, flow: Flow) => void) | undefined;
 }
 
 /** The director between the hooks. */
@@ -183,6 +185,7 @@ export class DirectorPath {
 
   #forward(passage: Passage, verdict: Verdict, nowMs: number): HookVerdict {
     if (passage.interfaceIndex === NO_INTERFACE) this.#hostHasAsked = true;
+    if (verdict.isNew) this.#parts.onNew?.(verdict.entry, this.#flow);
     this.#parts.director.readTranslation(this.#flow, verdict, this.#translation);
     const { client, clientPort, virtualPort } = this.#flow;
     const hash = Math.imul(

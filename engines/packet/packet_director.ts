@@ -7,6 +7,7 @@ import type { Director } from "../../director/director.ts";
 import { DIRECTOR_PRIORITY, HOOK, type Hook } from "../../hooks/hook.ts";
 import type { Hooks } from "../../hooks/hooks.ts";
 import type { IpAddress } from "../../net/address.ts";
+import type { Flow } from "../../net/flow.ts";
 import type { Random } from "../../net/random.ts";
 import { EthernetHeader, ETHERTYPE, isGroupMac, isMac } from "../../packet/ethernet.ts";
 import { IpPacket } from "../../packet/ip_packet.ts";
@@ -36,6 +37,10 @@ export interface PacketDirectorOptions {
   readonly host?: Host;
   /** Whether packets that are for nobody here go on (`ip_forward`); replies of NAT do. Default true. */
   readonly forwards?: boolean;
+  /** See {@linkcode WalkParts}. */
+  readonly serviceOf?: (passage: Passage) => number;
+  /** A connection began; the flow is used again. */
+  readonly onNew?: (entry: number, flow: Flow) => void;
 }
 
 /** Takes frames through the hooks in netfilter's order, with the director's functions on them. */
@@ -75,7 +80,13 @@ export class PacketDirector {
     this.#speech = new NeighbourSpeech({ routes, neighbours: this.neighbours, emit });
     this.#outlet = new Outlet({ neighbours: this.neighbours, errors: this.#errors, emit, nextId, drops });
     this.#host = new HostStack({ errors: this.#errors, nextId, send, host: options.host });
-    this.#walk = new RuleWalk({ hooks, errors: this.#errors, host: this.#host, drops });
+    this.#walk = new RuleWalk({
+      hooks,
+      errors: this.#errors,
+      host: this.#host,
+      drops,
+      serviceOf: options.serviceOf,
+    });
     const transmit = new Transmit({
       director,
       routes,
@@ -93,6 +104,7 @@ export class PacketDirector {
       reassembly: this.#reassembly,
       drops,
       quoted: new IpPacket(),
+      onNew: options.onNew,
     });
     this.#register(hooks, path);
   }

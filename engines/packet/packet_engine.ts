@@ -5,10 +5,12 @@
  */
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { SystemError } from "../../errors.ts";
+import type { Chain } from "../../hooks/rule.ts";
 import { LIMITS } from "../../limits.ts";
 import type { Random } from "../../net/random.ts";
 import type { Store } from "../../director/store.ts";
 import type { Binding, Engine, OpenBinding } from "../engine.ts";
+import { packChains, type PackedRules } from "./rule_transfer.ts";
 import type { Wiring } from "./wiring.ts";
 import type { Order, Report, WorkerCounts, WorkerStart } from "./worker_messages.ts";
 
@@ -22,6 +24,8 @@ export interface PacketEngineOptions {
   readonly wiring: Wiring;
   /** ActiveConn of a service, over all its destinations; 0 when the service is gone. */
   readonly activeConns: (service: number) => number;
+  /** The worker's connection table came, to be listed with the others. */
+  readonly attachConnections: (memory: ArrayBufferLike) => void;
 }
 
 /** How often it is looked whether the last connection of a closed service has ended, milliseconds. */
@@ -37,6 +41,8 @@ export class PacketEngine implements Engine {
   readonly #open = new Set<Binding>();
   /** Closed, but with connections: their address stays until those have ended. */
   readonly #leaving = new Set<Binding>();
+  #chains: readonly Chain[] = [];
+  #serviceNames: readonly string[] = [];
   #timer: ReturnType<typeof setInterval> | undefined;
   #worker: Worker | undefined;
   #port: MessagePort | undefined;
@@ -52,6 +58,8 @@ export class PacketEngine implements Engine {
     this.#open.add(binding);
     try {
       await this.#start();
+      // First the rules: nobody slips in between.
+      await this.#order({ kind: "rules", rules: this.#rules() });
       await this.#order({ kind: "wire", wiring: this.#wiring() });
     } catch (error) {
       this.#open.delete(binding);
@@ -67,6 +75,13 @@ export class PacketEngine implements Engine {
         await this.#letGo();
       },
     };
+  }
+
+  /** Rules that packets of all services are asked; `services` are the names in the order of their numbers. */
+  async setRules(chains: readonly Chain[], services: readonly string[]): Promise<void> {
+    this.#chains = chains;
+    this.#serviceNames = services;
+    if (this.#port !== undefined) await this.#order({ kind: "rules", rules: this.#rules() });
   }
 
   /** ActiveConn: a packet engine holds no sockets, the director knows. */
@@ -103,6 +118,17 @@ export class PacketEngine implements Engine {
     this.#port = undefined;
     await this.#worker?.terminate();
     this.#worker = undefined;
+  }
+
+  #rules(): PackedRules {
+    const numbers = [...this.#open, ...this.#leaving].map(({ service, name }) =>
+      [service, this.#serviceNames.indexOf(name)] as const
+    );
+    return {
+      chains: packChains(this.#chains),
+      services: this.#serviceNames,
+      numbers: numbers.filter(([, number]) => number >= 0),
+    };
   }
 
   #wiring(): Wiring {
@@ -152,6 +178,7 @@ export class PacketEngine implements Engine {
         if (report.kind === "ready") {
           this.#worker = worker;
           this.#port = port1;
+          this.#options.attachConnections(report.connections);
           this.#timer = setInterval(() => void this.#letGo(), LOOK_MS);
           resolve();
         } else if (report.kind === "failed") {

@@ -12,9 +12,11 @@ import { SeededRandom } from "../../net/random.ts";
 import { findScheduler } from "../../schedulers/registry.ts";
 import { PacketLibrary } from "../../sys/packet_library.ts";
 import { PacketSocket } from "../../sys/packet_socket.ts";
+import type { Link } from "./links.ts";
 import { PacketDirector } from "./packet_director.ts";
 import { WireLoop } from "./wire_loop.ts";
 import { wire, type Wiring } from "./wiring.ts";
+import { WorkerRules } from "./worker_rules.ts";
 import type { Order, Report, WorkerCounts, WorkerStart } from "./worker_messages.ts";
 
 /** Everything of one worker. */
@@ -24,6 +26,8 @@ class PacketWorker {
   readonly #director: Director;
   readonly #packets: PacketDirector;
   readonly #loop: WireLoop;
+  readonly #rules: WorkerRules;
+  #links: readonly Link[] = [];
   #stopId: number | undefined;
 
   constructor(start: WorkerStart, library: PacketLibrary) {
@@ -35,13 +39,17 @@ class PacketWorker {
     }
     const random = new SeededRandom(start.seed);
     const offsetMs = performance.timeOrigin - start.timeOriginMs;
+    const hooks = new Hooks();
     this.#director = new Director({
       store: Store.attach(start.store),
       random,
       findScheduler,
       workerIndex: start.workerIndex,
       connectionEntries: start.connectionEntries,
+      onExpire: (entry) => this.#rules.ended(entry),
     });
+    const rules = new WorkerRules(hooks, this.#director, random);
+    this.#rules = rules;
     this.#loop = new WireLoop({
       library,
       sockets: [...this.#sockets.values()],
@@ -50,8 +58,10 @@ class PacketWorker {
     });
     this.#packets = new PacketDirector({
       director: this.#director,
-      hooks: new Hooks(),
+      hooks,
       random,
+      serviceOf: (passage) => rules.serviceOf(passage),
+      onNew: (entry, flow) => rules.opened(entry, flow),
       emit: (link, bytes, from, to, passage) => this.#loop.emit(link, bytes, from, to, passage),
     });
     this.#loop.attach(this.#packets);
@@ -59,7 +69,7 @@ class PacketWorker {
   }
 
   run(): void {
-    this.#report({ kind: "ready" });
+    this.#report({ kind: "ready", connections: this.#director.connectionMemory });
     this.#loop.run(() => this.#obey());
     for (const socket of this.#sockets.values()) socket[Symbol.dispose]();
     if (this.#stopId !== undefined) this.#report({ kind: "done", id: this.#stopId });
@@ -75,6 +85,7 @@ class PacketWorker {
         return false;
       }
       if (order.kind === "wire") this.#wire(order.wiring);
+      if (order.kind === "rules") this.#rules.set(order.rules, this.#links);
       const counts = order.kind === "count" ? { counts: this.#counts() } : {};
       this.#report({ kind: "done", id: order.id, ...counts });
     }
@@ -87,6 +98,7 @@ class PacketWorker {
       if (socket === undefined) throw new Error(`interface ${name} was not opened`);
       return socket;
     });
+    this.#links = links;
     this.#packets.configure(links, addresses, routes);
     for (const { link, address } of addresses) this.#packets.announce(link, address);
   }

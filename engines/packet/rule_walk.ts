@@ -34,6 +34,8 @@ export interface WalkParts {
   readonly errors: IcmpErrors;
   readonly host: HostStack;
   readonly drops: DropCounts;
+  /** Number of a packet's service in the rules; absent: rules about services fit nothing. */
+  readonly serviceOf?: ((passage: Passage) => number) | undefined;
 }
 
 /** Leads packets through hooks. */
@@ -53,7 +55,10 @@ export class RuleWalk {
     const before = this.passage;
     const view = this.#view;
     this.passage = passage;
-    if (hooks.hasRules) fillView(view, passage, outInterface);
+    if (hooks.hasRules) {
+      fillView(view, passage, outInterface);
+      view.service = this.#parts.serviceOf?.(passage) ?? UNKNOWN;
+    }
     const verdict = hooks.run(hook, view, nowMs);
     this.passage = before;
     if (verdict === VERDICT.accept) {
@@ -89,7 +94,6 @@ function fillView(view: PacketView, passage: Passage, outInterface: number): voi
   view.outInterface = outInterface;
   view.state = stateOf(passage);
   view.bytes = packet.length;
-  view.service = UNKNOWN;
   view.rule = -1;
   view.chain = -1;
 }

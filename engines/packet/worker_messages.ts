@@ -5,6 +5,7 @@
  */
 import type { MessagePort } from "node:worker_threads";
 import type { PacketDrop } from "./drops.ts";
+import type { PackedRules } from "./rule_transfer.ts";
 import type { Wiring } from "./wiring.ts";
 
 /** What the worker starts with. */
@@ -24,6 +25,7 @@ export interface WorkerStart {
 /** To the worker. */
 export type Order =
   | { readonly kind: "wire"; readonly id: number; readonly wiring: Wiring }
+  | { readonly kind: "rules"; readonly id: number; readonly rules: PackedRules }
   | { readonly kind: "count"; readonly id: number }
   | { readonly kind: "stop"; readonly id: number };
 
@@ -37,6 +39,7 @@ export interface WorkerCounts {
 
 /** From the worker. */
 export type Report =
-  | { readonly kind: "ready" }
+  /** `connections`: the worker's `connectionMemory`. */
+  | { readonly kind: "ready"; readonly connections: ArrayBufferLike }
   | { readonly kind: "failed"; readonly code: string; readonly message: string }
   | { readonly kind: "done"; readonly id: number; readonly counts?: WorkerCounts };

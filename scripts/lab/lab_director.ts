@@ -29,6 +29,7 @@ async function main(): Promise<void> {
     workerIndex: 1,
     random,
     activeConns: () => 0,
+    attachConnections: (memory) => director.attachConnections(1, memory),
     wiring: {
       interfaces: [
         { name: "d0", addresses: ["10.1.0.1/24", "fd00:1::1/64"] },

@@ -14,6 +14,8 @@ import { ADDRESS, buildTopology, namespaceOf, removeTopology } from "../../scrip
 const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
 const TRIES = 200;
 const TRY_MS = 100;
+/** curl's exit code; a reset connection is 7. */
+const TIMED_OUT = 28;
 const reason = await missingForLab();
 const isPromised = Deno.env.get("CI") === "true";
 
@@ -48,6 +50,13 @@ class LabDaemon {
           mode: "dr",
           scheduler: "sh",
           destinations: ["172.16.0.11", "172.16.0.12", "172.16.0.13"],
+        }, {
+          name: "private",
+          listen: `${ADDRESS.virtual4}:8080`,
+          mode: "dr",
+          deny: [`${ADDRESS.client4}/32`],
+          healthCheck: "off",
+          destinations: ["172.16.0.11"],
         }],
       }),
     );
@@ -58,6 +67,10 @@ class LabDaemon {
 
   async status(): Promise<{ services: ServiceStatus[] }> {
     return JSON.parse(await must(this.#inside(["status", "--json", "--socket", this.#socket])));
+  }
+
+  ipvsadm(option: string): string[] {
+    return ["env", `LVSD_SOCKET=${this.#socket}`, ...this.#inside(["ipvsadm", option])];
   }
 
   async kill(): Promise<void> {
@@ -103,6 +116,12 @@ Deno.test({
       assert.ok(answers.every((it) => it === answers[0]), "sh: one client, one server");
       const server = answers[0]?.split(" ")[0] ?? "";
       assert.ok((await Deno.readTextFile(accessLog(folder, server))).startsWith(`${ADDRESS.client4} `));
+
+      const url = `http://${ADDRESS.virtual4}:8080/who`;
+      const denied = await run(inside(namespaceOf("client"), ["curl", "-s", "--max-time", "1", url]));
+      assert.equal(denied.code, TIMED_OUT, "dropped by the deny list; the server itself would have reset it");
+      const listed = await must(daemon.ipvsadm("-Lcn"));
+      assert.match(listed, /TCP .* FIN_WAIT +10\.1\.0\.10:\d+ +10\.1\.0\.100:80 +172\.16\.0\.1/);
 
       const big = join(folder, "big.bin");
       await must(["dd", "if=/dev/urandom", `of=${big}`, "bs=1M", "count=8", "status=none"]);

@@ -1,0 +1,72 @@
+/**
+ * Rules in the packet engine's worker: chains from the control plane, connections counted here.
+ *
+ * @module
+ */
+import type { Director } from "../../director/director.ts";
+import { ConnectionCounts } from "../../hooks/connection_counts.ts";
+import type { Hooks } from "../../hooks/hooks.ts";
+import { UNKNOWN } from "../../hooks/packet_view.ts";
+import { RuleSet } from "../../hooks/rule_set.ts";
+import { Flow } from "../../net/flow.ts";
+import type { Random } from "../../net/random.ts";
+import type { Link } from "./links.ts";
+import type { Passage } from "./passage.ts";
+import { type PackedRules, unpackChains } from "./rule_transfer.ts";
+
+/** Keeps the worker's rules. */
+export class WorkerRules {
+  readonly #hooks: Hooks;
+  readonly #random: Random;
+  readonly #director: Director;
+  readonly #counts: ConnectionCounts;
+  readonly #flow = new Flow();
+  #numbers: ReadonlyMap<number, number> = new Map();
+
+  constructor(hooks: Hooks, director: Director, random: Random) {
+    this.#hooks = hooks;
+    this.#director = director;
+    this.#random = random;
+    this.#counts = new ConnectionCounts(random.below(2 ** 32));
+  }
+
+  /** Puts rules in force; what did not change keeps its tokens. */
+  set({ chains, services, numbers }: PackedRules, links: readonly Link[]): void {
+    const previous = this.#hooks.rules;
+    const set = new RuleSet({
+      chains: unpackChains(chains),
+      names: { services, interfaces: links },
+      random: this.#random,
+      connections: this.#counts,
+      // What LOG says would have to cross threads for each packet; the rule's counter tells how often it was met.
+      onLog: () => {},
+      ...(previous === undefined ? {} : { previous }),
+    });
+    this.#numbers = new Map(numbers);
+    this.#hooks.setRules(set);
+    this.#counts.countBy(set.connectionSources);
+  }
+
+  /** A connection began. */
+  opened(entry: number, flow: Flow): void {
+    if (entry > 0) this.#counts.opened(entry, flow.family, flow.client);
+  }
+
+  /** A connection ended. */
+  ended(entry: number): void {
+    this.#counts.closed(entry);
+  }
+
+  /** Number of the service that a packet is for, in the order of the rules. */
+  serviceOf({ packet, mark }: Passage): number {
+    const flow = this.#flow;
+    packet.readSource(flow.client);
+    packet.readDestination(flow.virtual);
+    flow.family = packet.family;
+    flow.protocol = packet.protocol;
+    flow.clientPort = packet.sourcePort;
+    flow.virtualPort = packet.destinationPort;
+    flow.mark = mark;
+    return this.#numbers.get(this.#director.serviceOf(flow)) ?? UNKNOWN;
+  }
+}
