@@ -128,6 +128,10 @@ export const LIMITS = {
   /** How often the director's slow timers run, milliseconds; the kernel's are exact to 4 ms, its shortest time-out is 2 s. */
   directorTickMs: 100,
 
+  /** One message between director and receiver about a socket that is handed over: a line with two addresses. */
+  handOverBytes: 512,
+  /** A receiver tells how much its clients sent at most this often, milliseconds; it keeps the director's entry alive. */
+  handOverReportMs: 5_000,
   /** The doctor's wait for a name or for a real server to answer a connect, milliseconds. */
   doctorWaitMs: 1_000,
 

@@ -9,6 +9,7 @@ import { type HostMemory, RealServerHost } from "../realserver/host.ts";
 import { addressCommands, type RealServerPlan } from "../realserver/setup.ts";
 import { TunnelEnd } from "../realserver/tunnel_end.ts";
 import { type Command, type ParsedArgs, textOption } from "./command.ts";
+import { receive } from "./realserver_sockets.ts";
 
 const DEFAULT_GUE_PORT = 6_080;
 const NO_MEMORY: HostMemory = { switches: [] };
@@ -19,10 +20,14 @@ export const realserver: Command = {
   usage: `lvsd realserver - the other end: a real server for DR or TUN
 
 Usage: lvsd realserver dr|tun --vip ADDRESS[,ADDRESS...] [--interface NAME] [--dry-run | --check | --undo]
+       lvsd realserver --receive PATH --to ADDRESS
 
 dr puts the virtual addresses on lo and keeps neighbours from learning of it, then ends. tun does the same,
 and takes ipip, gre and gue packets apart through a TUN device of its own, for kernels without tunnel drivers;
 it runs until Ctrl-C and undoes what it did. Packets inside the tunnel for other addresses are dropped.
+
+--receive is for a director on the same host, by sockets: it takes the accepted sockets of a destination with
+handOver: PATH and serves them from ADDRESS, so that answers bypass the director. Ctrl-C ends it.
 
       --vip ADDRESSES     virtual addresses, with commas between
       --interface NAME    the interface that faces the director (default eth0)
@@ -30,6 +35,8 @@ it runs until Ctrl-C and undoes what it did. Packets inside the tunnel for other
       --dry-run           print the commands and change nothing
       --check             tell what is wrong and change nothing
       --undo              take the addresses away (dr); switches that others may need stay as they are
+      --receive PATH      Unix socket by which accepted sockets come (Linux, --allow-ffi)
+      --to ADDRESS        the server here that it stands before
       --json              with --check: the problems as JSON
   -h, --help              this text
 
@@ -45,11 +52,15 @@ Example:
     "dry-run": { type: "boolean" },
     check: { type: "boolean" },
     undo: { type: "boolean" },
+    receive: { type: "string" },
+    to: { type: "string" },
     json: { type: "boolean" },
   },
-  positionals: { least: 1, most: 1 },
+  positionals: { least: 0, most: 1 },
 
   async run(args, context) {
+    const path = textOption(args, "receive");
+    if (path !== undefined) return receive(path, args, context);
     const plan = readPlan(args);
     const host = new RealServerHost(runProgram);
     if (args.values["dry-run"] === true) {
@@ -107,7 +118,9 @@ function readPlan(args: ParsedArgs): RealServerPlan {
   if (mode !== "dr" && mode !== "tun") {
     throw new UsageError(
       "BAD_ARGUMENTS",
-      `realserver is for dr or tun, not "${mode}"; NAT needs only a route`,
+      mode === undefined
+        ? "realserver needs dr, tun or --receive; see: lvsd realserver --help"
+        : `realserver is for dr or tun, not "${mode}"; NAT needs only a route`,
     );
   }
   const vip = textOption(args, "vip");

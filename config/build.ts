@@ -93,7 +93,7 @@ function buildService(written: WrittenService): ServiceConfig {
     mode,
     persistence: persistence === undefined ? undefined : buildPersistence(persistence, listen),
     onePacket,
-    engine: written.engine,
+    engine: destinations.some((it) => it.handOver !== undefined) ? "hand-over" as const : written.engine,
     connectTimeoutMs: written.connectTimeout,
     idleTimeoutMs: written.idleTimeout,
     retries,
@@ -126,7 +126,7 @@ function buildPersistence(
 }
 
 function buildDestination(written: WrittenDestination, ownPort: number): DestinationConfig {
-  const { name, address, weight, upperThreshold, lowerThreshold, healthCheck } = written;
+  const { name, address, weight, upperThreshold, lowerThreshold, handOver, healthCheck } = written;
   const { endpoint } = withPort(address, ownPort);
   return defined({
     name: name ?? destinationIdentity({ endpoint }),
@@ -134,6 +134,7 @@ function buildDestination(written: WrittenDestination, ownPort: number): Destina
     weight,
     upperThreshold,
     lowerThreshold,
+    handOver,
     healthCheck: healthCheck === undefined
       ? undefined
       : healthCheck === "off"

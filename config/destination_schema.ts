@@ -6,7 +6,7 @@
 import * as z from "zod";
 import { ValueError } from "../errors.ts";
 import { parseServer, serverAddress } from "./addresses.ts";
-import { integer, notText, oneLine, reading } from "./fields.ts";
+import { integer, notText, oneLine, reading, socketPath } from "./fields.ts";
 import { healthCheck } from "./health_schema.ts";
 import { either, section } from "./sections.ts";
 import { shown } from "./shown.ts";
@@ -30,6 +30,9 @@ export const destinationSection = section({
   lowerThreshold: integer(0, INT32_MAX).default(0).describe(
     "Below so many connections it gets new ones again; 0 is three quarters of `upperThreshold`.",
   ),
+  handOver: socketPath().optional().describe(
+    "Mode dr on one host: Unix socket of `lvsd realserver --receive`, which gets the accepted sockets themselves, so that answers bypass the director. Linux, TCP only.",
+  ).meta({ defaultText: "off", example: "/run/lvsd/web.sock" }),
   healthCheck: healthCheck.optional()
     .describe("Replaces the service's check as a whole; `off`: always up.")
     .meta({ defaultText: "the service's check", example: "off" }),

@@ -91,7 +91,8 @@ export interface ServiceConfig {
   readonly onePacket: boolean;
   readonly connectTimeoutMs: number;
   readonly idleTimeoutMs?: number;
-  readonly engine: "auto" | "native" | "portable" | "packet";
+  /** `hand-over` follows from destinations that have it; nobody writes it. */
+  readonly engine: "auto" | "native" | "portable" | "packet" | "hand-over";
   readonly retries: number;
   readonly sendProxy: "none" | "v1" | "v2";
   readonly acceptProxyFrom: readonly Prefix[];
@@ -137,6 +138,8 @@ export interface DestinationConfig {
   readonly method?: ForwardingMethodName;
   /** Of a destination with the method tun; only ipvsadm sets it. */
   readonly tunnel?: Tunnel;
+  /** Unix socket of a receiver on this host, which gets the accepted sockets themselves. */
+  readonly handOver?: string;
   /** `false`: never checked, always up. */
   readonly healthCheck?: HealthCheckConfig | false;
 }

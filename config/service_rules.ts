@@ -26,6 +26,7 @@ export const SERVICE_RULES: readonly ServiceRule[] = [
   engineFitsTheProtocol,
   methodAllowsTheService,
   methodAllowsTheServers,
+  handOverFits,
   everyServerHasAPort,
   portsFitTheMark,
   thresholdsAreInOrder,
@@ -146,6 +147,36 @@ function* methodAllowsTheServers(service: ReadableService, at: Path): Iterable<M
         : `${formatEndpoint(endpoint)} has another IP version than the service ${formatEndpoint(listen)}`;
       yield value(path, `${what}: ${reason}`);
     }
+  }
+}
+
+/** A socket that was accepted is TCP, is not translated, and goes to somebody on this host. */
+function* handOverFits(service: ReadableService, at: Path): Iterable<Mistake> {
+  const { destinations, mode, protocol, sorryServer, written } = service;
+  const handed = destinations.filter((it) => it.handOver !== undefined);
+  if (handed.length === 0) return;
+  for (const [i, { handOver, address }] of destinations.entries()) {
+    const path = [...at, "destinations", i];
+    if (handOver === undefined) {
+      yield value(path, "another destination of this service has handOver, so this one needs it too");
+      continue;
+    }
+    const why = mode !== undefined && mode !== "dr"
+      ? `handOver is for mode dr, and this service has mode ${mode}; write mode: dr`
+      : protocol === "udp"
+      ? "handOver is for TCP: a datagram has no socket of its own to hand over"
+      : !handOver.startsWith("/")
+      ? `handOver needs a path that begins with "/": ${handOver}`
+      : address !== undefined && "host" in address.endpoint
+      ? "a destination with handOver is on this host; write an address in place of the name"
+      : undefined;
+    if (why !== undefined) yield { path: [...path, "handOver"], part: "value", message: why };
+  }
+  if (sorryServer !== undefined) {
+    yield value([...at, "sorryServer"], "a service with handOver has no sorryServer: it has no receiver");
+  }
+  if (written.has("engine") && service.engine !== "auto") {
+    yield value([...at, "engine"], "a service with handOver has an engine of its own; take engine out");
   }
 }
 

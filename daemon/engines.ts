@@ -9,6 +9,7 @@ import type { Director } from "../director/director.ts";
 import type { TrafficEntrance } from "../director/verdict.ts";
 import type { Binding, Engine, EngineEvents } from "../engines/engine.ts";
 import { type ConnectionJudge, NativeEngine } from "../engines/native/native.ts";
+import { HandOverEngine } from "../engines/hand_over/hand_over.ts";
 import { PacketEngine } from "../engines/packet/packet_engine.ts";
 import { PortableEngine } from "../engines/portable/portable.ts";
 import { type EngineChoice, RoutedEngine } from "../engines/routed.ts";
@@ -16,7 +17,7 @@ import type { Endpoint } from "../net/endpoint.ts";
 import type { Random } from "../net/random.ts";
 
 /** Engines that the daemon puts behind services; the doctor asks. */
-export const DAEMON_ENGINES: readonly Engine["name"][] = ["native", "portable"];
+export const DAEMON_ENGINES: readonly Engine["name"][] = ["native", "portable", "packet", "hand-over"];
 
 /** What engines are made of. */
 export interface EngineParts {
@@ -76,6 +77,7 @@ export class Engines {
   readonly #native: NativeEngine | undefined;
   readonly #packet: PacketEngine | undefined;
   readonly #packetObstacle: string;
+  readonly #handOver: HandOverEngine;
   readonly #obstacle: string;
 
   constructor(parts: EngineParts) {
@@ -92,12 +94,15 @@ export class Engines {
       attachConnections: (memory) => director.attachConnections(packet.workerIndex, memory),
       activeConns: (service) => activeConns(director, service),
     });
-    const others = [this.#native, this.#packet].filter((it) => it !== undefined);
-    const [first, ...rest] = [...others, this.#portable];
-    this.engine = first === undefined || rest.length === 0
-      ? this.#portable
-      : new RoutedEngine([first, ...rest], ({ protocol, options }) =>
-        this.choiceFor({ protocol, engine: options.engine, mode: options.mode }));
+    this.#handOver = new HandOverEngine(parts);
+    const others = [this.#packet, this.#portable, this.#handOver].filter((it) => it !== undefined);
+    this.engine = new RoutedEngine(
+      [
+        this.#native ?? this.#portable,
+        ...others.filter((it) => it !== this.#portable || this.#native !== undefined),
+      ],
+      ({ protocol, options }) => this.choiceFor({ protocol, engine: options.engine, mode: options.mode }),
+    );
   }
 
   /** The engine of a service with this protocol and this wish. */
@@ -111,6 +116,12 @@ export class Engines {
       return { engine: this.#packet, reason };
     }
     if (engine === "portable") return this.#portableBecause('the configuration says "engine: portable"');
+    if (engine === "hand-over") {
+      return {
+        engine: this.#handOver,
+        reason: "its destinations have handOver: they get the accepted sockets",
+      };
+    }
     if (native === undefined) return this.#portableBecause(this.#obstacle || "no store for workers");
     if (protocol === "udp") return this.#portableBecause("the native engine moves TCP only");
     return { engine: native, reason: "Linux, and FFI is permitted" };

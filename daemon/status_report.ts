@@ -14,6 +14,7 @@ import type {
 } from "../admin/source.ts";
 import type { Config } from "../config/model.ts";
 import type { Counters as Statistics } from "../director/statistics.ts";
+import type { Engine } from "../engines/engine.ts";
 import { LIMITS } from "../limits.ts";
 import type { HealthSnapshot } from "../healthcheck/monitor.ts";
 import { formatEndpoint } from "../net/endpoint.ts";
@@ -116,9 +117,7 @@ function serviceStatus(service: VirtualService, facts: ReportFacts): ServiceStat
     flags: flagNames(config.scheduler, config.schedulerFlags),
     mode: config.mode,
     emulated: imitated !== undefined,
-    emulatedReason: imitated === undefined
-      ? ""
-      : `${imitated} needs the packet engine; the ${choice.engine.name} engine relays over sockets, so answers pass the director and the real server sees the director's address`,
+    emulatedReason: imitated === undefined ? "" : imitationReason(imitated, choice.engine.name),
     engine: choice.engine.name,
     engineReason: choice.reason,
     persistence: persistence === undefined
@@ -135,6 +134,13 @@ function serviceStatus(service: VirtualService, facts: ReportFacts): ServiceStat
       : { address: sorryServer.key, active: sorryServer.handle >= 0 },
     destinations: service.members.map((it) => destinationStatus(service, it, facts)),
   };
+}
+
+/** What sockets make of a forwarding method. */
+function imitationReason(method: string, engine: Engine["name"]): string {
+  return engine === "hand-over"
+    ? `${method} needs the packet engine; accepted sockets are handed to a receiver on this host, so answers bypass the director`
+    : `${method} needs the packet engine; the ${engine} engine relays over sockets, so answers pass the director and the real server sees the director's address`;
 }
 
 /** A forwarding method of the service or of one of its destinations that sockets can only imitate. */

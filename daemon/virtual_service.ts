@@ -302,7 +302,17 @@ function optionsOf(config: ServiceConfig): BindingOptions {
     maxSessions: config.maxSessions,
     engine: config.engine,
     mode: config.mode,
+    ...(config.engine === "hand-over" ? { handOver: receiversOf(config) } : {}),
     ...(config.idleTimeoutMs === undefined ? {} : { idleTimeoutMs: config.idleTimeoutMs }),
     ...(config.maxConnections === undefined ? {} : { maxConnections: config.maxConnections }),
   };
+}
+
+/** Where each destination's receiver listens. */
+function receiversOf({ destinations }: ServiceConfig): ReadonlyMap<string, string> {
+  return new Map(
+    destinations.flatMap(({ endpoint, handOver }) =>
+      handOver === undefined ? [] : [[formatEndpoint(endpoint), handOver] as const]
+    ),
+  );
 }

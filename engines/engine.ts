@@ -33,9 +33,11 @@ export interface BindingOptions {
   /** Connections at once; more wait in the kernel's backlog. */
   readonly maxConnections?: number;
   /** Which engine moves the bytes; `auto` or absent: the best there is. Takes effect when the binding is opened. */
-  readonly engine?: "auto" | "native" | "portable" | "packet";
+  readonly engine?: "auto" | "native" | "portable" | "packet" | "hand-over";
   /** Forwarding method; absent: NAT. */
   readonly mode?: "nat" | "dr" | "tun";
+  /** Path of the receiver's Unix socket for each destination (`10.0.0.2:80`) that accepted sockets are handed to. */
+  readonly handOver?: ReadonlyMap<string, string>;
   /** UDP: every datagram is scheduled by itself. */
   readonly onePacket: boolean;
   /** UDP: sessions at once, the least recently used one gives way. */
@@ -106,7 +108,7 @@ export interface OpenBinding {
 
 /** Moves the bytes of bound services. */
 export interface Engine {
-  readonly name: "portable" | "native" | "packet";
+  readonly name: "portable" | "native" | "packet" | "hand-over";
   /** @throws {SystemError} `ADDRESS_IN_USE`, `ADDRESS_NOT_LOCAL`, `PERMISSION_DENIED`, ... */
   open(binding: Binding): Promise<OpenBinding>;
   /** Live client connections and UDP sessions, of one service or of all. */

@@ -99,6 +99,15 @@ export class Libc implements Disposable {
     return this.#result(this.#library.symbols.send(descriptor, address, bytes, flags));
   }
 
+  /** @param message address of a `msghdr` */
+  sendMessage(descriptor: number, message: Address, flags: number): number {
+    return this.#result(this.#library.symbols.sendmsg(descriptor, message, flags));
+  }
+
+  receiveMessage(descriptor: number, message: Address, flags: number): number {
+    return this.#result(this.#library.symbols.recvmsg(descriptor, message, flags));
+  }
+
   shutdown(descriptor: number, how: number): number {
     return this.#result(this.#library.symbols.shutdown(descriptor, how));
   }

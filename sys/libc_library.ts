@@ -33,6 +33,8 @@ const SYMBOLS = {
   accept4: { parameters: ["i32", "pointer", "pointer", "i32"], result: "i32" },
   recv: { parameters: ["i32", "pointer", "u32", "i32"], result: "i32" },
   send: { parameters: ["i32", "pointer", "u32", "i32"], result: "i32" },
+  sendmsg: { parameters: ["i32", "pointer", "i32"], result: "i32" },
+  recvmsg: { parameters: ["i32", "pointer", "i32"], result: "i32" },
   shutdown: { parameters: ["i32", "i32"], result: "i32" },
   setsockopt: { parameters: ["i32", "i32", "i32", "pointer", "u32"], result: "i32" },
   getsockopt: { parameters: ["i32", "i32", "i32", "pointer", "pointer"], result: "i32" },
@@ -63,6 +65,8 @@ export interface Functions {
   readonly accept4: (descriptor: number, address: Address, length: Address, flags: number) => number;
   readonly recv: (descriptor: number, address: Address, bytes: number, flags: number) => number;
   readonly send: (descriptor: number, address: Address, bytes: number, flags: number) => number;
+  readonly sendmsg: (descriptor: number, message: Address, flags: number) => number;
+  readonly recvmsg: (descriptor: number, message: Address, flags: number) => number;
   readonly shutdown: (descriptor: number, how: number) => number;
   readonly setsockopt: (fd: number, level: number, option: number, value: Address, length: number) => number;
   readonly getsockopt: (fd: number, level: number, option: number, value: Address, length: Address) => number;
@@ -96,7 +100,7 @@ export function openLibrary(): Library {
  * @param purpose ends the message: what cannot be had, and what to do
  * @throws {SystemError} `FFI_UNAVAILABLE`
  */
-export function openSymbols<Symbols extends Deno.ForeignLibraryInterface>(
+export function openSymbols<const Symbols extends Deno.ForeignLibraryInterface>(
   symbols: Symbols,
   purpose: string,
 ): Deno.DynamicLibrary<Symbols> {
@@ -118,6 +122,22 @@ export function openSymbols<Symbols extends Deno.ForeignLibraryInterface>(
 
 const NATIVE_ENGINE = "the native engine needs Linux on x86_64 or aarch64 and --allow-ffi, " +
   `"engine: portable" works everywhere`;
+
+/** The one call that waits on a thread of the runtime, so that the caller's goes on. */
+export interface Waiter {
+  readonly symbols: {
+    readonly poll: (polls: Address, count: bigint, timeoutMs: number) => Promise<number>;
+  };
+  close(): void;
+}
+
+/** @throws {SystemError} `FFI_UNAVAILABLE` */
+export function openWaiter(): Waiter {
+  return openSymbols(
+    { poll: { parameters: ["pointer", "u64", "i32"], result: "i32", nonblocking: true } },
+    "handing sockets over (handOver) needs Linux and --allow-ffi",
+  );
+}
 
 /** The error for a host where the C library cannot be called. */
 export function unavailable(why: string, cause?: unknown, purpose = NATIVE_ENGINE): SystemError {

@@ -4,7 +4,7 @@
  * @module
  */
 
-export const FAMILY = { inet: 2, inet6: 10 } as const;
+export const FAMILY = { unix: 1, inet: 2, inet6: 10 } as const;
 export const SOCKET = { stream: 1, datagram: 2, nonBlocking: 0o4000, closeOnExec: 0o2000000 } as const;
 export const LEVEL = { socket: 1, ip: 0, tcp: 6, udp: 17, ipv6: 41 } as const;
 

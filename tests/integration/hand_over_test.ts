@@ -1,0 +1,207 @@
+/** Accepted sockets go to a receiver on this host, and answers bypass the director. */
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { DaemonSetting } from "./daemon_setting.ts";
+import { LvsdProcess } from "../peers/lvsd_process.ts";
+
+const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
+const ignore = Deno.build.os !== "linux";
+
+/** `lvsd realserver --receive` as a process. */
+class ReceiverProcess implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+
+  private constructor(child: Deno.ChildProcess) {
+    this.#child = child;
+  }
+
+  static async start(path: string, to: string): Promise<ReceiverProcess> {
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", MAIN, "realserver", "--receive", path, "--to", to],
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+    const reader = child.stdout.getReader();
+    const { value } = await reader.read();
+    assert.match(new TextDecoder().decode(value), /^ready: /);
+    await reader.cancel();
+    return new ReceiverProcess(child);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.#child.kill("SIGKILL");
+    } catch {
+      // It has ended already.
+    }
+    await this.#child.status;
+  }
+}
+
+/** Sends back what it hears until the end of the stream. */
+class Echo implements AsyncDisposable {
+  readonly #listener: Deno.TcpListener;
+  readonly #ended: Promise<void>;
+
+  constructor(hostname: string, port: number) {
+    this.#listener = Deno.listen({ hostname, port });
+    this.#ended = this.#serve();
+  }
+
+  get port(): number {
+    return this.#listener.addr.port;
+  }
+
+  async #serve(): Promise<void> {
+    for await (const connection of this.#listener) {
+      connection.readable.pipeTo(connection.writable).catch(() => {});
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listener.close();
+    await this.#ended;
+  }
+}
+
+/** A service at 127.0.0.1, its servers at 127.0.0.2 and up on the same port, as DR wants it. */
+function service(port: number, sockets: readonly string[]): Record<string, unknown> {
+  return {
+    name: "web",
+    listen: `127.0.0.1:${port}`,
+    mode: "dr",
+    scheduler: "rr",
+    healthCheck: "off",
+    passive: "off",
+    destinations: sockets.map((handOver, i) => ({ address: `127.0.0.${i + 2}`, handOver })),
+  };
+}
+
+async function exchange(port: number, payload: Uint8Array): Promise<Uint8Array> {
+  using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  const written = (async () => {
+    for (let at = 0; at < payload.length;) at += await connection.write(payload.subarray(at));
+    await connection.closeWrite();
+  })();
+  const received = new Uint8Array(payload.length + 1);
+  let length = 0;
+  for (;;) {
+    const count = await connection.read(received.subarray(length));
+    if (count === null) break;
+    length += count;
+  }
+  await written;
+  return received.subarray(0, length);
+}
+
+Deno.test({
+  name: "hand-over: 1,000 exchanges, 0 failed, and the director counts no byte of the answers",
+  ignore,
+  async fn() {
+    const directory = Deno.makeTempDirSync();
+    await using echo = new Echo("127.0.0.2", 0);
+    const path = `${directory}/a.sock`;
+    await using _receiver = await ReceiverProcess.start(path, `127.0.0.2:${echo.port}`);
+    await using setting = await DaemonSetting.start([service(echo.port, [path])]);
+    await setting.until("listens", () => setting.service("web").state === "listening");
+    let failed = 0;
+    for (let done = 0; done < 1_000; done += 20) {
+      await Promise.all(Array.from({ length: 20 }, async (_, i) => {
+        const payload = new TextEncoder().encode(`exchange ${done + i} ${"x".repeat(i * 50)}`);
+        const answer = await exchange(echo.port, payload);
+        if (new TextDecoder().decode(answer) !== new TextDecoder().decode(payload)) failed++;
+      }));
+    }
+    assert.equal(failed, 0);
+    await setting.until("all ended", () => setting.service("web").ends["done"] === 1_000);
+    const { counters, emulated, emulatedReason, engine, destinations } = setting.service("web");
+    assert.deepEqual([counters.connections, counters.bytesOut], [1_000, 0]);
+    assert.ok(counters.bytesIn > 1_000 * 10, `${counters.bytesIn}`);
+    assert.equal(emulated, true);
+    assert.match(emulatedReason, /answers bypass the director/);
+    assert.equal(engine, "hand-over");
+    assert.deepEqual([destinations[0]?.activeConns, destinations[0]?.inactiveConns], [0, 1_000]);
+    Deno.removeSync(directory, { recursive: true });
+  },
+});
+
+Deno.test({
+  name: "hand-over: 8 MiB each way is equal, and half-close is carried through",
+  ignore,
+  async fn() {
+    const directory = Deno.makeTempDirSync();
+    await using echo = new Echo("127.0.0.2", 0);
+    await using _receiver = await ReceiverProcess.start(`${directory}/a.sock`, `127.0.0.2:${echo.port}`);
+    await using setting = await DaemonSetting.start([service(echo.port, [`${directory}/a.sock`])]);
+    await setting.until("listens", () => setting.service("web").state === "listening");
+    const payload = new Uint8Array(8 * 1_024 * 1_024);
+    for (let at = 0; at < payload.length; at += 65_536) {
+      crypto.getRandomValues(payload.subarray(at, at + 65_536));
+    }
+    const answer = await exchange(echo.port, payload);
+    assert.equal(answer.length, payload.length);
+    assert.ok(answer.every((byte, i) => byte === payload[i]));
+    await setting.until("counted", () => setting.service("web").counters.bytesIn === payload.length);
+    Deno.removeSync(directory, { recursive: true });
+  },
+});
+
+Deno.test({
+  name: "hand-over: a receiver that is not there, or whose server refuses, is passed over",
+  ignore,
+  async fn() {
+    const directory = Deno.makeTempDirSync();
+    await using echo = new Echo("127.0.0.2", 0);
+    const paths = [`${directory}/a.sock`, `${directory}/none.sock`, `${directory}/refused.sock`];
+    await using _receiver = await ReceiverProcess.start(paths[0] ?? "", `127.0.0.2:${echo.port}`);
+    await using _refused = await ReceiverProcess.start(paths[2] ?? "", "127.0.0.2:1");
+    await using setting = await DaemonSetting.start([{ ...service(echo.port, paths), retries: 2 }]);
+    await setting.until("listens", () => setting.service("web").state === "listening");
+    const payload = new TextEncoder().encode("hello");
+    for (let i = 0; i < 12; i++) assert.deepEqual(await exchange(echo.port, payload), payload);
+    Deno.removeSync(directory, { recursive: true });
+  },
+});
+
+Deno.test({
+  name: "hand-over: no receiver at all is a reset",
+  ignore,
+  async fn() {
+    await using echo = new Echo("127.0.0.2", 0);
+    await using setting = await DaemonSetting.start([service(echo.port, ["/nonexistent/a.sock"])]);
+    await setting.until("listens", () => setting.service("web").state === "listening");
+    await assert.rejects(exchange(echo.port, new Uint8Array(1)), Deno.errors.ConnectionReset);
+    assert.equal(setting.service("web").ends["connect-failed"], 1);
+  },
+});
+
+Deno.test({
+  name: "hand-over: a removed service resets what it gave away; a killed director does not",
+  ignore,
+  async fn() {
+    const directory = Deno.makeTempDirSync();
+    await using echo = new Echo("127.0.0.2", 0);
+    const path = `${directory}/a.sock`;
+    await using _receiver = await ReceiverProcess.start(path, `127.0.0.2:${echo.port}`);
+    const buffer = new Uint8Array(16);
+    const speak = async (connection: Deno.Conn) => {
+      await connection.write(new TextEncoder().encode("still here"));
+      return new TextDecoder().decode(buffer.subarray(0, await connection.read(buffer) ?? 0));
+    };
+    {
+      await using setting = await DaemonSetting.start([service(echo.port, [path])]);
+      await setting.until("listens", () => setting.service("web").state === "listening");
+      using connection = await Deno.connect({ hostname: "127.0.0.1", port: echo.port });
+      assert.equal(await speak(connection), "still here");
+      await setting.daemon.stop();
+      await assert.rejects(connection.read(buffer), Deno.errors.ConnectionReset);
+    }
+    await using lvsd = await LvsdProcess.start({ services: [service(echo.port, [path])] });
+    using connection = await Deno.connect({ hostname: "127.0.0.1", port: echo.port });
+    assert.equal(await speak(connection), "still here");
+    lvsd.kill("SIGKILL");
+    await lvsd.ended;
+    assert.equal(await speak(connection), "still here");
+    Deno.removeSync(directory, { recursive: true });
+  },
+});
