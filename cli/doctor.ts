@@ -6,7 +6,6 @@
 import { SystemClock } from "../clock.ts";
 import { loadConfig, readConfigFile } from "../config/load.ts";
 import type { Config } from "../config/model.ts";
-import { DAEMON_ENGINES } from "../daemon/engines.ts";
 import { lookUpName } from "../daemon/resolver.ts";
 import { backendQuestions, diagnoseBackend } from "../doctor/backend.ts";
 import type { BackendQuestion } from "../doctor/backend_checks.ts";
@@ -85,9 +84,7 @@ async function examine(args: ParsedArgs, context: CliContext, host: Host): Promi
     if (textOption(args, name) === undefined) continue;
     throw new UsageError("OPTION_MISPLACED", `doctor: --${name} is for --backend`, { option: name });
   }
-  return await diagnose(config ?? NO_SERVICES, host, {
-    hasPacketEngine: DAEMON_ENGINES.some((it) => it === "packet"),
-  });
+  return await diagnose(config ?? NO_SERVICES, host);
 }
 
 function questionsOf(

@@ -91,6 +91,7 @@ function buildService(written: WrittenService): ServiceConfig {
     scheduler,
     schedulerFlags: flagBits(flags),
     mode,
+    require: written.require,
     persistence: persistence === undefined ? undefined : buildPersistence(persistence, listen),
     onePacket,
     engine: destinations.some((it) => it.handOver !== undefined) ? "hand-over" as const : written.engine,

@@ -87,6 +87,8 @@ export interface ServiceConfig {
   /** `SCHEDULER_FLAG` bits (`sh-fallback`, `sh-port`, ...). */
   readonly schedulerFlags: number;
   readonly mode: ForwardingMethodName;
+  /** `real`: better not at all than emulated. */
+  readonly require: "any" | "real";
   readonly persistence?: PersistenceConfig;
   readonly onePacket: boolean;
   readonly connectTimeoutMs: number;

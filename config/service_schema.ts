@@ -101,6 +101,9 @@ export const serviceSection = section({
     .meta({ example: ["sh-fallback"] }),
   mode: choice("mode", FORWARDING_METHOD_NAMES).default("nat")
     .describe("Forwarding method. dr and tun allow no port mapping."),
+  require: choice("require", ["any", "real"]).default("any").describe(
+    "`real`: lvsd refuses to start, or to reload, when the mode would only be emulated here.",
+  ),
   persistence: persistence.optional().describe(
     "A client's connections go to one destination: `5m`, or `{timeout: 5m, netmask: 24}`.",
   ).meta({ defaultText: "off", example: "5m" }),

@@ -20,6 +20,7 @@ import type { ServiceReference } from "../simulator/script.ts";
 import type { EngineLog } from "./engine_log.ts";
 import { assemble, type Assembly } from "./assembly.ts";
 import { hostInterfaces } from "./own_listeners.ts";
+import { refuseEmulation } from "./emulation.ts";
 import { Reloader } from "./reloader.ts";
 import { Switches } from "./switches.ts";
 import { ServiceSet } from "./service_set.ts";
@@ -62,6 +63,11 @@ export class Daemon implements StatusSource {
     this.#switches = new Switches(this.director.sysctl, options.logger);
     this.#reloader = new Reloader({
       ...options,
+      load: async () => {
+        const config = await options.load();
+        refuseEmulation(config, this.#assembly.engines);
+        return config;
+      },
       apply: (config, plan) => this.#turns.run(() => this.#apply(config, plan)),
     });
     this.#tool = this.#openTool(options);
@@ -72,6 +78,12 @@ export class Daemon implements StatusSource {
     const daemon = new Daemon(options);
     const { engine, reason } = daemon.#assembly.engines.choiceFor({ protocol: "tcp" });
     options.logger.info("engine {engine} for TCP: {reason}", { engine: engine.name, reason });
+    try {
+      refuseEmulation(options.config, daemon.#assembly.engines);
+    } catch (error) {
+      await daemon.stop();
+      throw error;
+    }
     await daemon.#apply(options.config, undefined);
     await daemon.#tool.restore();
     daemon.#scheduleTick();

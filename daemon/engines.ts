@@ -16,9 +16,6 @@ import { type EngineChoice, RoutedEngine } from "../engines/routed.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { Random } from "../net/random.ts";
 
-/** Engines that the daemon puts behind services; the doctor asks. */
-export const DAEMON_ENGINES: readonly Engine["name"][] = ["native", "portable", "packet", "hand-over"];
-
 /** What engines are made of. */
 export interface EngineParts {
   readonly director: Director;

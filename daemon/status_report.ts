@@ -14,12 +14,12 @@ import type {
 } from "../admin/source.ts";
 import type { Config } from "../config/model.ts";
 import type { Counters as Statistics } from "../director/statistics.ts";
-import type { Engine } from "../engines/engine.ts";
 import { LIMITS } from "../limits.ts";
 import type { HealthSnapshot } from "../healthcheck/monitor.ts";
 import { formatEndpoint } from "../net/endpoint.ts";
 import { SCHEDULER_FLAG } from "../schedulers/scheduler.ts";
 import type { Assembly } from "./assembly.ts";
+import { emulationOf } from "./emulation.ts";
 import type { Member } from "./member.ts";
 import type { LastReload } from "./reloader.ts";
 import type { VirtualService } from "./virtual_service.ts";
@@ -105,7 +105,10 @@ function serviceStatus(service: VirtualService, facts: ReportFacts): ServiceStat
   const counts = events.counts(handle);
   const view = director.serviceView(handle);
   const persistence = config.persistence;
-  const imitated = choice.engine.name === "packet" ? undefined : imitatedMethod(service);
+  const emulation = emulationOf(
+    [config.mode, ...service.members.map((it) => it.config.method)],
+    choice.engine.name,
+  );
   return {
     name: config.name,
     protocol: config.protocol,
@@ -116,8 +119,8 @@ function serviceStatus(service: VirtualService, facts: ReportFacts): ServiceStat
     scheduler: config.scheduler,
     flags: flagNames(config.scheduler, config.schedulerFlags),
     mode: config.mode,
-    emulated: imitated !== undefined,
-    emulatedReason: imitated === undefined ? "" : imitationReason(imitated, choice.engine.name),
+    emulated: emulation !== "",
+    emulatedReason: emulation,
     engine: choice.engine.name,
     engineReason: choice.reason,
     persistence: persistence === undefined
@@ -134,20 +137,6 @@ function serviceStatus(service: VirtualService, facts: ReportFacts): ServiceStat
       : { address: sorryServer.key, active: sorryServer.handle >= 0 },
     destinations: service.members.map((it) => destinationStatus(service, it, facts)),
   };
-}
-
-/** What sockets make of a forwarding method. */
-function imitationReason(method: string, engine: Engine["name"]): string {
-  return engine === "hand-over"
-    ? `${method} needs the packet engine; accepted sockets are handed to a receiver on this host, so answers bypass the director`
-    : `${method} needs the packet engine; the ${engine} engine relays over sockets, so answers pass the director and the real server sees the director's address`;
-}
-
-/** A forwarding method of the service or of one of its destinations that sockets can only imitate. */
-function imitatedMethod({ config, members }: VirtualService): string | undefined {
-  return [config.mode, ...members.map((it) => it.config.method)].find((it) =>
-    it !== undefined && it !== "nat"
-  );
 }
 
 function engineStatus({ engines }: Assembly): Status["engine"] {

@@ -12,18 +12,12 @@ import { listenerChecks } from "./listener_checks.ts";
 import { packetObstacles, servicePacketChecks } from "./packet_checks.ts";
 
 /** What the doctor reads of a config. */
-export type DoctorConfig = Pick<Config, "services" | "file">;
-
-/** What this build of the daemon puts behind services. */
-export interface DoctorOptions {
-  /** Whether the daemon forwards real packets for DR and TUN where the host permits it. */
-  readonly hasPacketEngine: boolean;
-}
+export type DoctorConfig = Pick<Config, "services" | "file" | "packet">;
 
 /** Looks at everything that a config asks of a host. */
-export async function diagnose(config: DoctorConfig, host: Host, options: DoctorOptions): Promise<Diagnosis> {
+export async function diagnose(config: DoctorConfig, host: Host): Promise<Diagnosis> {
   const services: ServiceDiagnosis[] = [];
-  for (const service of config.services) services.push(await diagnoseService(config, service, host, options));
+  for (const service of config.services) services.push(await diagnoseService(config, service, host));
   return { host: HOST_CHECKS.flatMap((check) => [...check(host)]), services };
 }
 
@@ -31,15 +25,14 @@ async function diagnoseService(
   config: DoctorConfig,
   service: ServiceConfig,
   host: Host,
-  options: DoctorOptions,
 ): Promise<ServiceDiagnosis> {
   const isPackets = service.mode !== "nat";
-  const obstacles = isPackets ? [...packetObstacles(host)] : [];
+  const obstacles = isPackets ? [...packetObstacles(host, config, service)] : [];
   const destinations: Finding[] = [];
   for (const it of service.destinations) {
     destinations.push(...await destinationChecks(host, config, service, it));
   }
-  const blocked = isPackets && (obstacles.length > 0 || !options.hasPacketEngine ||
+  const blocked = isPackets && (obstacles.length > 0 ||
     destinations.some((it) => it.effect === "emulates"));
   const runsBySockets = !isPackets || blocked;
   const findings = [
@@ -69,9 +62,7 @@ function verdict(
       reason: mode === "nat" ? "lvsd relays both directions" : "real packets are forwarded",
     };
   }
-  const why = findings.find((it) => it.effect === "emulates")?.text ??
-    "this daemon carries dr and tun by sockets";
-  return { life: "emulated", reason: why };
+  return { life: "emulated", reason: findings.find((it) => it.effect === "emulates")?.text ?? "" };
 }
 
 /** Findings about the service's own listener. */

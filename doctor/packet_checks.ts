@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { DestinationConfig, ServiceConfig } from "../config/model.ts";
+import type { Config, DestinationConfig, ServiceConfig } from "../config/model.ts";
 import { tunnelOverheadBytes } from "../modes/tun_packet.ts";
 import { PLAIN_TUNNEL } from "../modes/tunnel.ts";
 import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
@@ -16,8 +16,44 @@ const CLIENT_MTU = 1_500;
 /** IPv6 has no smaller one (RFC 8200 section 5). */
 const IPV6_LEAST_MTU = 1_280;
 
-/** Why this host cannot forward real packets, for any service. */
-export function* packetObstacles(host: Host): Iterable<Finding> {
+/** Why a service is not carried by real packets on this host. */
+export function* packetObstacles(
+  host: Host,
+  { packet, file }: Pick<Config, "packet" | "file">,
+  { engine }: ServiceConfig,
+): Iterable<Finding> {
+  if (engine !== "auto" && engine !== "packet") {
+    yield obstacle(
+      "engine-by-sockets",
+      engine === "hand-over"
+        ? "its destinations have handOver: accepted sockets are handed to them, and answers bypass the director"
+        : `the config says engine: ${engine}, which works by sockets`,
+      engine === "hand-over"
+        ? `# in ${file}: take handOver out of the destinations`
+        : `# in ${file}: take "engine: ${engine}" out of the service`,
+    );
+    return;
+  }
+  if (packet === undefined) {
+    yield obstacle(
+      "packet-section",
+      'the config has no section "packet", which names the interfaces of the packet engine',
+      `# in ${file}: packet: {interfaces: [{name: eth0, addresses: [10.0.0.1/24]}]}; docs/packet.md`,
+    );
+  }
+  for (const { name } of packet?.interfaces ?? []) {
+    if (host.list("/sys/class/net").includes(name)) continue;
+    yield obstacle(
+      "packet-interface",
+      `the section "packet" names the interface ${name}, which this host does not have`,
+      `# in ${file}: name one of ${host.list("/sys/class/net").join(", ")}`,
+    );
+  }
+  yield* hostObstacles(host);
+}
+
+/** What the kernel and the process do not permit. */
+function* hostObstacles(host: Host): Iterable<Finding> {
   if (host.system !== "linux") {
     yield obstacle(
       "system",

@@ -221,7 +221,7 @@ for (const { title, service, break: breakIt, finding, effect, life, mend } of FA
   Deno.test(`doctor, director: ${title}: ${finding}`, async () => {
     const host = new FakeHost();
     breakIt(host);
-    const diagnosis = await diagnose(configOf(service), host, { hasPacketEngine: true });
+    const diagnosis = await diagnose(configOf(service), host);
     const found = [...diagnosis.host, ...diagnosis.services.flatMap((it) => it.findings)];
     assert.deepEqual(found.map((it) => [it.id, it.effect]), [[finding, effect]]);
     assert.match(found[0]?.mend ?? "", mend);
@@ -231,7 +231,7 @@ for (const { title, service, break: breakIt, finding, effect, life, mend } of FA
 
 for (const service of [NAT, DR, TUN]) {
   Deno.test(`doctor, director: nothing is wrong with a sound host, mode ${service === NAT ? "nat" : "dr or tun"}`, async () => {
-    const { host, services } = await diagnose(configOf(service), new FakeHost(), { hasPacketEngine: true });
+    const { host, services } = await diagnose(configOf(service), new FakeHost());
     assert.deepEqual([host, services[0]?.findings, services[0]?.life], [[], [], "real"]);
   });
 }
@@ -240,7 +240,7 @@ Deno.test("doctor, director: a running lvsd may hold its own port", async () => 
   const host = new FakeHost();
   host.binds.set("10.0.0.2:8080", "taken");
   host.holder = { pid: 5, command: "deno run -A /opt/lvsd/main.ts run -c /etc/lvsd.yaml" };
-  const { services } = await diagnose(configOf(NAT), host, { hasPacketEngine: true });
+  const { services } = await diagnose(configOf(NAT), host);
   assert.equal(services[0]?.life, "real");
 });
 
@@ -248,20 +248,34 @@ Deno.test("doctor, director: one dead destination of two leaves the service", as
   const host = new FakeHost();
   host.connects.set("10.0.0.11:80", "refused");
   const service = { ...NAT, destinations: ["10.0.0.11:80", "10.0.0.12:80"] };
-  const { services } = await diagnose(configOf(service), host, { hasPacketEngine: true });
+  const { services } = await diagnose(configOf(service), host);
   assert.deepEqual([services[0]?.life, services[0]?.findings.length], ["real", 1]);
 });
 
-Deno.test("doctor, director: without a packet engine DR is emulated, and the VIP has to be on the host", async () => {
-  const { services } = await diagnose(configOf(DR), new FakeHost(), { hasPacketEngine: false });
+Deno.test("doctor, director: without the section packet DR is emulated, and the VIP has to be on the host", async () => {
+  const { services } = await diagnose(configOf(DR, {}), new FakeHost());
   assert.equal(services[0]?.life, "impossible");
-  assert.deepEqual(services[0]?.findings.map((it) => it.id), ["vip-missing"]);
-  const mended = await diagnose(configOf(DR), new FakeHost().give("lo", "10.0.0.100"), {
-    hasPacketEngine: false,
-  });
+  assert.deepEqual(services[0]?.findings.map((it) => it.id), ["packet-section", "vip-missing"]);
+  const mended = await diagnose(configOf(DR, {}), new FakeHost().give("lo", "10.0.0.100"));
   assert.equal(mended.services[0]?.life, "emulated");
 });
 
-function configOf(service: Record<string, unknown>) {
-  return loadConfig(JSON.stringify({ services: [service] }), "test.yaml", () => undefined);
+Deno.test("doctor, director: an interface that is not there, an engine by sockets", async () => {
+  const host = new FakeHost().give("lo", "10.0.0.100");
+  const interfaces = [{ name: "eth7", addresses: ["10.0.0.3/24"] }];
+  const missing = await diagnose(configOf(DR, { packet: { interfaces } }), host);
+  assert.deepEqual(missing.services[0]?.findings.map((it) => it.id), ["packet-interface"]);
+  const forced = await diagnose(configOf({ ...DR, engine: "portable" }), host);
+  assert.deepEqual(forced.services[0]?.findings.map((it) => it.id), ["engine-by-sockets"]);
+  assert.equal(forced.services[0]?.life, "emulated");
+});
+
+/** @param sections beside the services */
+function configOf(
+  service: Record<string, unknown>,
+  sections: Record<string, unknown> = {
+    packet: { interfaces: [{ name: "eth0", addresses: ["10.0.0.3/24"] }] },
+  },
+) {
+  return loadConfig(JSON.stringify({ ...sections, services: [service] }), "test.yaml", () => undefined);
 }
