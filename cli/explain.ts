@@ -28,7 +28,7 @@ Usage: lvsd explain FLOW [-c CONFIG] [--json] [--socket PATH | --url URL]
 
 FLOW is [tcp|udp] CLIENT:PORT [->] SERVICE [mark=N]; the service is its name or an address and port. The
 arrow needs quotes in a shell, or leave it out. The running daemon answers for the state it is in; with -c
-the config answers for a fresh start.
+the config answers for a fresh start with every real server up.
 
   -c, --config FILE  ask this config and no daemon
       --json         the explanation as JSON

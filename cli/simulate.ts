@@ -22,7 +22,7 @@ The script (see docs/simulate.md) opens and closes connections, changes weights,
 servers and waits; time is simulated. Services come from CONFIG, from the script, or from both. A line that
 ends in "=> 10.1.0.2:80" or "=> refused" says what is expected. FILE - reads standard input.
 
-  -c, --config FILE  services to begin with; every real server is up
+  -c, --config FILE  services to begin with; every real server is up, rules and sorry servers are left out
       --json         one JSON object per decision
   -h, --help         this text
 

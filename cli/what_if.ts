@@ -27,7 +27,7 @@ Each service is played with its own scheduler and again with SCHEDULER.
 
   -s, --scheduler NAME  ${SCHEDULER_NAMES.join(" ")}
   -c, --config FILE     services to begin with, for a script that makes none
-      --json            [{"service", "connections", "moved", "shares": [{"destination", "real", "other"}]}]
+      --json            [{"service", "connections", "moved", "unlike", "shares": [{"destination", "real", "other"}]}]
 ${DAEMON_OPTIONS_USAGE}  -h, --help     this text
 
 Exit codes: 0 compared, 1 the script has a mistake, 2 usage, 3 no daemon or a file cannot be read.
@@ -73,16 +73,18 @@ function schedulerOption(args: ParsedArgs): string {
 
 function formatComparison(services: readonly ServiceComparison[], scheduler: string): string {
   if (services.length === 0) return "no new connection in this record\n";
-  return services.map(({ service, connections, moved, shares }) => {
+  return services.map(({ service, connections, moved, unlike, shares }) => {
     const percent = (count: number) => `${(100 * count / Math.max(1, connections)).toFixed(1)}%`;
     const cells = (texts: readonly string[]) => texts.map((text, i) => ({ text, alignRight: i > 0 }));
     const rows = shares.map(({ destination, real, other }) =>
       cells([destination, `${real}`, percent(real), `${other}`, percent(other)])
     );
-    const head = cells(["destination", "real", "", scheduler, ""]);
-    const lines = alignColumns([head, ...rows]).map((line) => `  ${printable(line)}\n`);
-    return `${printable(service)}: ${connections} new connections, ${moved} would go elsewhere (${
-      percent(moved)
-    })\n${lines.join("")}`;
+    const columns = cells(["destination", "real", "", scheduler, ""]);
+    const lines = alignColumns([columns, ...rows]).map((line) => `  ${printable(line)}\n`);
+    const doubt = unlike === 0
+      ? ""
+      : `  ${unlike} of them the replay decides otherwise than the daemon did: the comparison is rough\n`;
+    const head = `${printable(service)}: ${connections} new connections, ${moved} would go elsewhere`;
+    return `${head} (${percent(moved)})\n${doubt}${lines.join("")}`;
   }).join("\n");
 }

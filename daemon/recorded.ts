@@ -7,7 +7,6 @@ import type { Clock } from "../clock.ts";
 import type { Director } from "../director/director.ts";
 import type { OnExpire } from "../director/entries.ts";
 import { Store } from "../director/store.ts";
-import { SWITCHES } from "../director/switches.ts";
 import { type Random, SeededRandom } from "../net/random.ts";
 import { findScheduler } from "../schedulers/registry.ts";
 import { FlightRecorder } from "../simulator/flight_recorder.ts";
@@ -28,7 +27,7 @@ export function recordedDirector(
   const seed = random.below(2 ** 32);
   const ring = FlightRing.create();
   const others = Array.from({ length: workers }, () => FlightRing.create({ shared: true }));
-  const recorder = new FlightRecorder([ring, ...others], clock.nowMs());
+  const recorder = new FlightRecorder([ring, ...others], clock);
   const store = Store.create({ shared: workers > 0, capacities: { workers: 1 + workers } });
   const director = new RecordedDirector({
     ring,
@@ -41,14 +40,7 @@ export function recordedDirector(
   const record = () =>
     recorder.record({
       seed,
-      timeouts: director.timeouts,
-      sysctl: changedSwitches(director),
       wallTime: new Date(clock.wallMs()).toISOString(),
     });
   return { director, record, flights: others.map((it) => it.buffer) };
-}
-
-function changedSwitches({ sysctl }: Director): Record<string, number> {
-  const defaults = new Map(Object.entries(SWITCHES).map(([name, it]) => [name, it.default]));
-  return Object.fromEntries(Object.entries(sysctl).filter(([name, value]) => value !== defaults.get(name)));
 }

@@ -109,9 +109,10 @@ export class Director implements TrafficEntrance {
     this.#services = services;
     this.#views = parts;
     this.#translations = parts;
-    this.sysctl = openSysctl(store.header, () => {
+    this.sysctl = openSysctl(store.header, (name, value) => {
       store.changed();
       parts.defence.look();
+      options.onSwitch?.(name, value);
     });
     this.#changes = new Changes(parts);
     this.#destinationChanges = new DestinationChanges(parts, this.#changes, trash, estimator);

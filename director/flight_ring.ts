@@ -30,7 +30,7 @@ const WORD = {
   failed: 16,
 } as const;
 const WORDS = WORD.failed + FAILED_MOST;
-/** Rows written so far, in the buffer's first word; it wraps at 2^32. */
+/** Rows written so far stand in the first word and wrap at 2^32; the second says that some were overwritten, for good. */
 const HEADER_BYTES = 64;
 
 /** One row, for the reader. */
@@ -71,7 +71,7 @@ export class FlightRing {
   constructor(buffer: ArrayBufferLike) {
     this.buffer = buffer;
     this.capacity = Math.floor((buffer.byteLength - HEADER_BYTES) / (WORDS * 4 + 8));
-    this.#written = new Uint32Array(buffer, 0, 1);
+    this.#written = new Uint32Array(buffer, 0, 2);
     this.#times = new Float64Array(buffer, HEADER_BYTES, this.capacity);
     this.#words = new Int32Array(buffer, HEADER_BYTES + this.capacity * 8, this.capacity * WORDS);
   }
@@ -85,6 +85,11 @@ export class FlightRing {
   /** Rows written since the start, those overwritten included. */
   get written(): number {
     return Atomics.load(this.#written, 0);
+  }
+
+  /** Nothing was overwritten yet. */
+  get isWhole(): boolean {
+    return this.#written[1] === 0;
   }
 
   segment(
@@ -152,7 +157,7 @@ export class FlightRing {
   }
 
   #end(): void {
-    Atomics.add(this.#written, 0, 1);
+    if (Atomics.add(this.#written, 0, 1) === this.capacity) this.#written[1] = 1;
   }
 
   #row(row: number): FlightRow {

@@ -21,6 +21,7 @@ import { Scheduling } from "./scheduling.ts";
 import { ServiceTable } from "./services.ts";
 import { Statistics } from "./statistics.ts";
 import type { Store } from "./store.ts";
+import type { SysctlName } from "./sysctl.ts";
 import { TemplateTable } from "./templates.ts";
 import { Trash } from "./trash.ts";
 
@@ -41,6 +42,8 @@ export interface DirectorOptions {
   readonly availableEntries?: () => number;
   /** An entry ended by itself; its sockets, if any, have to go. Do not open connections from inside: a lock may be held. */
   readonly onExpire?: OnExpire;
+  /** A switch was set here. */
+  readonly onSwitch?: (name: SysctlName, value: number) => void;
   /** A segment was not forwarded; `flow` and `verdict` are the director's own, copy what is kept. */
   readonly onDrop?: OnDrop;
 }

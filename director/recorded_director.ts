@@ -5,6 +5,8 @@
  */
 import { Director, type DirectorOptions } from "./director.ts";
 import type { DestinationSpec, ServiceSpec } from "./specs.ts";
+import type { SysctlName } from "./sysctl.ts";
+import type { Timeouts } from "./timeouts.ts";
 import { ACTION, type Verdict } from "./verdict.ts";
 import { LIMITS } from "../limits.ts";
 import { type Direction, type Flow, PROTOCOL, TCP_FLAG } from "../net/flow.ts";
@@ -23,6 +25,9 @@ export interface ChangeListener {
   destinationDeleted(destination: number, nowMs: number): void;
   weightSet(destination: number, weight: number, nowMs: number): void;
   ordered(service: number, destinations: readonly number[], nowMs: number): void;
+  /** These two come without a time: nothing in the director happens by them. */
+  timeoutsSet(timeouts: Timeouts): void;
+  switchSet(name: SysctlName, value: number): void;
 }
 
 /** What a director records into. */
@@ -44,9 +49,11 @@ export class RecordedDirector extends Director {
   readonly #payloadMs = new Float64Array(2 ** 16);
 
   constructor(options: RecordedDirectorOptions) {
-    super(options);
+    const { recorder } = options;
+    const onSwitch = (name: SysctlName, value: number) => recorder?.switchSet(name, value);
+    super({ ...options, onSwitch });
     this.#ring = options.ring;
-    this.#recorder = options.recorder;
+    this.#recorder = recorder;
   }
 
   override segment(flow: Flow, direction: Direction, flags: number, bytes: number, nowMs: number): Verdict {
@@ -114,6 +121,11 @@ export class RecordedDirector extends Director {
   override orderDestinations(service: number, destinations: readonly number[], nowMs: number): void {
     super.orderDestinations(service, destinations, nowMs);
     this.#recorder?.ordered(service, destinations, nowMs);
+  }
+
+  override setTimeouts(timeouts: Parameters<Director["setTimeouts"]>[0]): void {
+    super.setTimeouts(timeouts);
+    this.#recorder?.timeoutsSet(this.timeouts);
   }
 
   #isKept(flow: Flow, flags: number, bytes: number, nowMs: number, verdict: Verdict): boolean {

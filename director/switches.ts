@@ -77,7 +77,7 @@ export const SWITCHES = {
     ...ON,
     meaning: "answers of NAT servers are routed again after their source address was rewritten",
     effect: "none",
-    note: "socket engines send answers as their own; for the packet engine still to come",
+    note: "socket engines send answers as their own; the packet engine routes every answer by its new source",
   },
   sync_version: { ...ON, meaning: "format of the sync daemon's messages", ...NO_SYNC },
   sync_ports: {
@@ -150,8 +150,8 @@ export const SWITCHES = {
   pmtu_disc: {
     ...ON,
     meaning: "tunnels respect the path MTU: the outer packet has the inner one's DF",
-    effect: "none",
-    note: "for the packet engine still to come; socket engines have no tunnels",
+    effect: "packets",
+    note: "socket engines have no tunnels",
   },
   backup_only: {
     ...OFF,
@@ -176,8 +176,8 @@ export const SWITCHES = {
   ignore_tunneled: {
     ...OFF,
     meaning: "packets inside another protocol are left alone when they come out of it",
-    effect: "none",
-    note: "for the packet engine still to come",
+    effect: "packets",
+    note: "socket engines see no packet of another protocol",
   },
   run_estimation: {
     ...ON,

@@ -40,7 +40,10 @@ export function resetSysctl(header: Int32Array): void {
  * assert.throws(() => sysctl.secure_tcp = 4, { code: "EINVAL" });
  * ```
  */
-export function openSysctl(header: Int32Array, changed: () => void): Sysctl {
+export function openSysctl(
+  header: Int32Array,
+  changed: (name: SysctlName, value: number) => void,
+): Sysctl {
   const record = {} as Sysctl;
   for (const name of NAMES) {
     const index = sysctlIndex(name);
@@ -62,7 +65,7 @@ export function openSysctl(header: Int32Array, changed: () => void): Sysctl {
           );
         }
         Atomics.store(header, index, value);
-        changed();
+        changed(name, value);
       },
     });
   }

@@ -59,7 +59,8 @@ export function bareSysctlName(text: string): string {
 
 /** Why there is no such switch although another kernel has it, undefined for an unknown name. */
 export function whySysctlIsAbsent(text: string): string | undefined {
-  return ABSENT_SWITCHES[bareSysctlName(text)];
+  const name = bareSysctlName(text);
+  return Object.hasOwn(ABSENT_SWITCHES, name) ? ABSENT_SWITCHES[name] : undefined;
 }
 
 /** A switch's default as the kernel prints it. */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Clock } from "../clock.ts";
 import { CALL, type FlightRing, type FlightRow } from "../director/flight_ring.ts";
 import type { ChangeListener } from "../director/recorded_director.ts";
 import type { DestinationSpec, ServiceKey, ServiceSpec } from "../director/specs.ts";
@@ -22,9 +23,6 @@ import { refusalWord } from "./world.ts";
 export interface RecordFacts {
   /** Seed of the director's random numbers. */
   readonly seed: number;
-  readonly timeouts: Timeouts;
-  /** Switches that differ from their defaults. */
-  readonly sysctl: Readonly<Record<string, number>>;
   /** For people. */
   readonly wallTime: string;
 }
@@ -45,6 +43,7 @@ interface Event {
 /** Listens to changes, and puts them together with the rings' traffic when a record is asked for. */
 export class FlightRecorder implements ChangeListener {
   readonly #rings: readonly FlightRing[];
+  readonly #clock: Clock;
   readonly #startMs: number;
   readonly #base = new KnownState();
   #changes: Change[] = [];
@@ -54,9 +53,10 @@ export class FlightRecorder implements ChangeListener {
   readonly #gone: number[] = [];
 
   /** @param rings of all threads, the control plane's first */
-  constructor(rings: readonly FlightRing[], startMs: number) {
+  constructor(rings: readonly FlightRing[], clock: Clock) {
     this.#rings = rings;
-    this.#startMs = startMs;
+    this.#clock = clock;
+    this.#startMs = clock.nowMs();
   }
 
   serviceAdded(handle: number, spec: ServiceSpec, nowMs: number): void {
@@ -115,10 +115,18 @@ export class FlightRecorder implements ChangeListener {
     this.#note({ verb: "order", service: { key }, destinations }, nowMs);
   }
 
+  timeoutsSet(timeouts: Timeouts): void {
+    this.#note({ verb: "timeouts", timeouts }, this.#clock.nowMs());
+  }
+
+  switchSet(name: string, value: number): void {
+    this.#note({ verb: "sysctl", name, value }, this.#clock.nowMs());
+  }
+
   /** The script. */
   record(facts: RecordFacts): string {
     const traffic = this.#rings.map((ring) => ring.rows());
-    const isWhole = this.#rings.every((ring, i) => ring.written === (traffic[i]?.length ?? 0));
+    const isWhole = this.#rings.every((ring) => ring.isWhole);
     const oldestMs = isWhole ? -Infinity : Math.min(...traffic.map((rows) => rows[0]?.atMs ?? Infinity));
     this.#fold((change) => change.atMs < oldestMs);
     const events = this.#events(traffic);
@@ -129,10 +137,6 @@ export class FlightRecorder implements ChangeListener {
         : "# from the middle: older events were overwritten, and connections open before are not known here",
       "clock recorded",
       `seed ${facts.seed}`,
-      formatLine({ step: { verb: "timeouts", timeouts: facts.timeouts } }),
-      ...Object.entries(facts.sysctl).map(([name, value]) =>
-        formatLine({ step: { verb: "sysctl", name, value } })
-      ),
       ...[...this.#base.steps()].map((step) => formatLine({ step })),
       ...events.map((it) => it.text),
     ];

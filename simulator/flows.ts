@@ -52,11 +52,12 @@ export function flowOf(description: FlowDescription, directory: Directory): Flow
   const named = "address" in to ? undefined : directory.service(to);
   const key = named === undefined ? undefined : director.serviceView(named).key;
   const number = protocol ?? (key !== undefined && "protocol" in key ? key.protocol : PROTOCOL.tcp);
-  const virtual = "address" in to ? to : addressOf(key, client);
-  const listener = through === undefined
-    ? named ?? listenerOf(director, number, virtual)
-    : directory.service(through);
-  const flow = Flow.between(number, client, onHost(virtual, client));
+  const listener = through !== undefined
+    ? directory.service(through)
+    : named ?? ("address" in to ? listenerOf(director, number, to, client) : undefined);
+  const virtual = "address" in to ? to : addressOf(key);
+  const heard = listener === undefined ? undefined : director.serviceView(listener).key;
+  const flow = Flow.between(number, client, onHost(virtual, heard, client));
   flow.mark = mark ?? (key !== undefined && "mark" in key ? key.mark : 0);
   if (listener !== undefined) flow.service = listener;
   return flow;
@@ -73,26 +74,43 @@ export function serviceOf(director: Director, flow: Flow): number | undefined {
     director.findService({ protocol, address, port: 0 });
 }
 
-/** The service that listens on every address, where only a socket engine can know which it is. */
-function listenerOf(director: Director, protocol: number, { address, port }: Endpoint): number | undefined {
+/**
+ * The service whose listener takes the flow, where the director's look-up by address would not find it: it listens on every
+ * address, or the question names only a port.
+ */
+function listenerOf(
+  director: Director,
+  protocol: number,
+  { address, port }: Endpoint,
+  client: Endpoint,
+): number | undefined {
   const isExact = director.findService({ protocol, address, port }) !== undefined;
   if (isExact && !address.isUnspecified) return undefined;
   const found = director.services().find(({ key }) =>
     "protocol" in key && key.protocol === protocol && key.port === port &&
-    (key.address.isUnspecified || address.isUnspecified)
+    (key.address.isUnspecified || address.isUnspecified) && takes(key.address, client.address)
   );
   return found?.handle;
 }
 
-function addressOf(key: ServiceKey | undefined, client: Endpoint): Endpoint {
-  if (key !== undefined && "address" in key) return onHost(key, client);
+/** `[::]` takes clients of both families, every other address those of its own. */
+function takes(listening: IpAddress, client: IpAddress): boolean {
+  return listening.family === client.family || (listening.family === 6 && listening.isUnspecified);
+}
+
+function addressOf(key: ServiceKey | undefined): Endpoint {
+  if (key !== undefined && "address" in key) return key;
   throw new ValueError(
     "FLOW_INVALID",
     "a service of a mark has no address of its own; write where the client goes",
   );
 }
 
-function onHost({ address, port }: Endpoint, client: Endpoint): Endpoint {
+/** Where the packet goes: a question about every address means the listener's own, or the host itself. */
+function onHost({ address, port }: Endpoint, heard: ServiceKey | undefined, client: Endpoint): Endpoint {
   if (!address.isUnspecified) return { address, port };
-  return { address: IpAddress.parse(LOOPBACK[client.address.family]), port };
+  const own = heard !== undefined && "address" in heard && !heard.address.isUnspecified
+    ? heard.address
+    : undefined;
+  return { address: own ?? IpAddress.parse(LOOPBACK[client.address.family]), port };
 }

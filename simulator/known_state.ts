@@ -1,10 +1,11 @@
 /**
- * Services and destinations as a sequence of steps leaves them: what a recording begins with once its first changes are
+ * Services, destinations, time-outs and switches as a sequence of steps leaves them: what a recording begins with once its first changes are
  * too old to be kept one by one.
  *
  * @module
  */
 import type { DestinationSpec, ServiceKey } from "../director/specs.ts";
+import type { Timeouts } from "../director/timeouts.ts";
 import { formatEndpoint } from "../net/endpoint.ts";
 import type { ServiceReference, ServiceSettings, Step } from "./script.ts";
 import { formatKey } from "./script_writer.ts";
@@ -19,13 +20,17 @@ interface KnownService {
 /** Services by their keys. */
 export class KnownState {
   readonly #services = new Map<string, KnownService>();
+  readonly #switches = new Map<string, number>();
+  #timeouts: Partial<Timeouts> = {};
 
-  /** Takes a change in; steps that change nothing of this are left out. */
+  /** Takes a change in; other steps are left out. */
   apply(step: Step): void {
     if (step.verb === "service") {
       this.#services.set(formatKey(step.key), { ...step, destinations: new Map() });
       return;
     }
+    if (step.verb === "sysctl") this.#switches.set(step.name, step.value);
+    if (step.verb === "timeouts") this.#timeouts = { ...this.#timeouts, ...step.timeouts };
     const service = "service" in step ? this.#find(step.service) : undefined;
     if (service === undefined) return;
     const { destinations } = service;
@@ -64,6 +69,8 @@ export class KnownState {
 
   /** Steps that make all this from nothing. */
   *steps(): Generator<Step> {
+    if (Object.keys(this.#timeouts).length > 0) yield { verb: "timeouts", timeouts: this.#timeouts };
+    for (const [name, value] of this.#switches) yield { verb: "sysctl", name, value };
     for (const { key, settings, destinations } of this.#services.values()) {
       yield { verb: "service", key, settings };
       for (const destination of destinations.values()) yield { verb: "add", service: { key }, destination };

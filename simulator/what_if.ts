@@ -14,6 +14,8 @@ export interface ServiceComparison {
   readonly connections: number;
   /** Connections that would have gone elsewhere. */
   readonly moved: number;
+  /** Connections of which the record says something else than its replay under the scheduler they had. */
+  readonly unlike: number;
   /** Rows in order of address; refused ones last, as `refused`. */
   readonly shares: readonly { readonly destination: string; readonly real: number; readonly other: number }[];
 }
@@ -39,15 +41,22 @@ export function compareSchedulers(options: {
 
 interface Decided {
   readonly service: string;
-  readonly answer: string;
+  /** Destination, or `refused`. */
+  readonly decided: string;
+  /** What the script says was decided, where it says so. */
+  readonly recorded: string;
 }
 
 /** New connections by line. */
 function decisionsOf(simulation: Simulation): Map<number, Decided> {
   const decisions = new Map<number, Decided>();
-  for (const { line, service, answer, decision } of simulation.run()) {
-    if (decision.isNew) decisions.set(line, { service, answer });
-    else if (decision.refusal === "no-destination") decisions.set(line, { service, answer: "refused" });
+  for (const { line, service, answer, decision, expected, asExpected } of simulation.run()) {
+    const isRefused = decision.refusal === "no-destination";
+    if (!decision.isNew && !isRefused) continue;
+    const decided = isRefused ? "refused" : answer;
+    const saysOtherwise = expected !== undefined && !asExpected;
+    const said = /^[a-z-]+$/.test(expected ?? "") ? "refused" : expected ?? "";
+    decisions.set(line, { service, decided, recorded: saysOtherwise ? said : decided });
   }
   return decisions;
 }
@@ -65,18 +74,20 @@ function compareService(
     counts.set(destination, row);
   };
   let moved = 0;
-  for (const [line, { answer }] of lines) {
-    const otherAnswer = other.get(line)?.answer ?? "refused";
-    count(answer, "real");
-    count(otherAnswer, "other");
-    if (otherAnswer !== answer) moved++;
+  let unlike = 0;
+  for (const [line, { decided, recorded }] of lines) {
+    const otherwise = other.get(line)?.decided ?? "refused";
+    count(recorded, "real");
+    count(otherwise, "other");
+    if (otherwise !== recorded) moved++;
+    if (decided !== recorded) unlike++;
   }
   const shares = [...counts].map(([destination, row]) => ({ destination, ...row }))
     .sort((a, b) =>
       Number(a.destination === "refused") - Number(b.destination === "refused") ||
       compare(a.destination, b.destination)
     );
-  return { service, connections: lines.length, moved, shares };
+  return { service, connections: lines.length, moved, unlike, shares };
 }
 
 function compare(a: string, b: string): number {

@@ -9,6 +9,7 @@ import type { FindScheduler } from "../director/bound_schedulers.ts";
 import { Director } from "../director/director.ts";
 import type { ServiceSpec } from "../director/specs.ts";
 import { Store } from "../director/store.ts";
+import { KERNEL_SYSCTL_NAMES, writeSysctl } from "../director/sysctl_text.ts";
 import { ACTION, DROP_REASON, type Verdict } from "../director/verdict.ts";
 import { DirectorError, ValueError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
@@ -50,12 +51,16 @@ export class World implements Directory {
   }
 
   /**
-   * Adds what a config says, all real servers up.
+   * Adds what a config says, all real servers up. Rules, health checks and sorry servers are not part of a director.
    *
    * @throws {ValueError} `NAME_UNRESOLVED` for a destination without an address
    */
   configure(config: Config): void {
     this.director.setTimeouts(config.timeouts);
+    for (const name of KERNEL_SYSCTL_NAMES) {
+      const value = config.ipvs[name];
+      if (value !== undefined) writeSysctl(this.director.sysctl, name, value);
+    }
     for (const service of config.services) {
       const handle = this.director.addService(serviceSpecification(service), this.nowMs);
       this.#names.set(service.name, handle);
@@ -145,7 +150,7 @@ export class World implements Directory {
 
   #setSysctl(name: string, value: number): void {
     const switches: Record<string, number> = this.director.sysctl;
-    if (!(name in switches)) throw new ValueError("SYSCTL_UNKNOWN", `there is no switch ${name}`);
+    if (!Object.hasOwn(switches, name)) throw new ValueError("SYSCTL_UNKNOWN", `there is no switch ${name}`);
     switches[name] = value;
   }
 

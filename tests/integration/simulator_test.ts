@@ -24,8 +24,6 @@ Deno.test("explain, record, simulate and whatif with a running daemon", async ()
         name: "web",
         listen: "127.0.0.1:0",
         scheduler: "wlc",
-        // The record knows what the main thread decided, and no worker.
-        engine: "portable",
         destinations: [a.address, { address: b.address, weight: 2 }],
       }],
     }),

@@ -108,3 +108,55 @@ Deno.test("what if: shares under both schedulers, and how many connections move"
   ]);
   assert.ok((web?.moved ?? 0) >= 5);
 });
+
+Deno.test("what if: the record's own word is the real one, and a replay that differs is counted", () => {
+  const script = readScript(
+    "open 192.0.2.1:1 -> web => 10.1.0.1:80\nopen 192.0.2.1:2 -> web => refused\nopen 192.0.2.1:3 -> web\n",
+    "test.lvs",
+  );
+  const [web] = compareSchedulers({ script, config: CONFIG, scheduler: "rr", findScheduler });
+  assert.deepEqual(web?.shares.map(({ destination, real }) => [destination, real]), [
+    ["10.1.0.1:80", 1],
+    ["10.1.0.2:80", 1],
+    ["refused", 1],
+  ]);
+  assert.equal(web?.unlike, 2);
+});
+
+Deno.test("simulate: a config's switches are in force", () => {
+  const config = loadConfig(
+    `ipvs: { expire_quiescent_template: 1 }
+services:
+  - { name: web, listen: "10.0.0.1:80", scheduler: rr, persistence: 5m, destinations: ["10.1.0.1:80", "10.1.0.2:80"] }
+`,
+    "test.yaml",
+    () => undefined,
+  );
+  const script = readScript(
+    "open 192.0.2.1:1 -> web\nweight web 10.1.0.2:80 0\nopen 192.0.2.1:2 -> web\n",
+    "t",
+  );
+  const answers = [...new Simulation({ script, config, findScheduler }).run()].map((it) => it.answer);
+  assert.deepEqual(answers, ["10.1.0.2:80", "10.1.0.1:80"]);
+});
+
+Deno.test("simulate: a listener takes clients of its own family; `[::]` those of both", () => {
+  const on = (listen: string) =>
+    loadConfig(
+      `services: [{ name: web, listen: "${listen}", destinations: ["10.1.0.1:80"] }]`,
+      "t.yaml",
+      () => undefined,
+    );
+  const ask = (listen: string, client: string) => {
+    const script = readScript(`open ${client} -> :8080\n`, "t");
+    return [...new Simulation({ script, config: on(listen), findScheduler }).run()].map((it) => it.answer);
+  };
+  assert.deepEqual(ask("127.0.0.1:8080", "[::1]:5"), ["no-service"]);
+  assert.deepEqual(ask("127.0.0.1:8080", "192.0.2.1:5"), ["10.1.0.1:80"]);
+  assert.deepEqual(ask("[::]:8080", "192.0.2.1:5"), ["10.1.0.1:80"]);
+  assert.deepEqual(ask("[::]:8080", "[2001:db8::7]:5"), ["10.1.0.1:80"]);
+});
+
+Deno.test("simulate: what every object has is no switch", () => {
+  assert.throws(() => play("sysctl constructor 1"), /there is no switch constructor/);
+});
