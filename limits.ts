@@ -115,6 +115,8 @@ export const LIMITS = {
   nameTtlCeilingMs: 300_000,
   /** Pause after a failed look-up, milliseconds. */
   nameRetryMs: 2_000,
+  /** A problem that stays the same is written to the log again after this time. */
+  sameComplaintMs: 60_000,
   /** Pause before an address that could not be bound is tried again, milliseconds. */
   bindRetryMs: 2_000,
   /** Quiet time after the last change of a watched file before it is read, milliseconds: editors write in several steps. */

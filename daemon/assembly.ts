@@ -7,6 +7,7 @@ import type { Logger } from "@logtape/logtape";
 import type { Clock } from "../clock.ts";
 import type { Director } from "../director/director.ts";
 import type { Engine } from "../engines/engine.ts";
+import { LvsdError } from "../errors.ts";
 import { type HealthChange, Monitor } from "../healthcheck/monitor.ts";
 import { EngineLog } from "./engine_log.ts";
 import { Engines, packetPlace, workerCount } from "./engines.ts";
@@ -94,7 +95,7 @@ export function assemble(options: DaemonOptions, questions: AssemblyQuestions): 
     engine: engines.engine,
     engines,
     monitor,
-    resolver: new Resolver({ clock, lookUp: lookUpName }),
+    resolver: new Resolver({ clock, lookUp: lookUpName, onRefused: refusalsTo(logger) }),
     ownListeners,
     events,
     clock,
@@ -102,4 +103,12 @@ export function assemble(options: DaemonOptions, questions: AssemblyQuestions): 
     healthIds,
     listenersChanged: questions.listenersChanged,
   };
+}
+
+function refusalsTo(logger: Logger): (host: string, error: unknown) => void {
+  return (host, error) =>
+    logger.error("the address of {host} could not be taken over, tried again soon: {problem}", {
+      host,
+      problem: error instanceof LvsdError ? error.message : error,
+    });
 }

@@ -38,7 +38,7 @@ export class LogQueue {
       return;
     }
     this.#lines.push(line);
-    this.#writing ??= this.#drain().finally(() => this.#writing = undefined);
+    this.#writing ??= this.#drain();
   }
 
   /** Resolves when everything pushed so far is written. */
@@ -66,6 +66,8 @@ export class LogQueue {
         this.#toldDropped = this.#dropped;
       }
     }
+    // In the same turn as the look at the empty queue: a line pushed after it begins a write of its own.
+    this.#writing = undefined;
   }
 }
 

@@ -6,6 +6,7 @@
 import type { DestinationConfig, ForwardingMethodName } from "../config/model.ts";
 import { destinationSpecification } from "../config/specification.ts";
 import type { Director } from "../director/director.ts";
+import { packTunnel, PLAIN_TUNNEL } from "../modes/tunnel.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import { formatEndpoint, isNamed } from "../net/endpoint.ts";
 import type { Membership } from "./pool.ts";
@@ -98,5 +99,6 @@ export class Member {
 
 function sameSpecification(a: DestinationConfig, b: DestinationConfig): boolean {
   return a.weight === b.weight && a.upperThreshold === b.upperThreshold &&
-    a.lowerThreshold === b.lowerThreshold && a.method === b.method;
+    a.lowerThreshold === b.lowerThreshold && a.method === b.method &&
+    packTunnel(a.tunnel ?? PLAIN_TUNNEL) === packTunnel(b.tunnel ?? PLAIN_TUNNEL);
 }

@@ -34,6 +34,8 @@ interface Watch {
   readonly host: string;
   readonly changed: (address: IpAddress | undefined, problem: string) => void;
   current: IpAddress | undefined;
+  /** The listener threw at `current`: it is told again. */
+  refused: boolean;
   timer: Timer | undefined;
   stopped: boolean;
 }
@@ -42,11 +44,18 @@ interface Watch {
 export class Resolver {
   readonly #clock: Clock;
   readonly #lookUp: LookUpName;
+  readonly #onRefused: (host: string, error: unknown) => void;
   readonly #watches = new Set<Watch>();
 
-  constructor(options: { clock: Clock; lookUp: LookUpName }) {
+  constructor(options: {
+    clock: Clock;
+    lookUp: LookUpName;
+    /** Whoever follows `host` threw `error` at its new address, and is told again after `LIMITS.nameRetryMs`. */
+    onRefused: (host: string, error: unknown) => void;
+  }) {
     this.#clock = options.clock;
     this.#lookUp = options.lookUp;
+    this.#onRefused = options.onRefused;
   }
 
   /**
@@ -56,7 +65,14 @@ export class Resolver {
    * @returns a function that ends it
    */
   follow(host: string, changed: (address: IpAddress | undefined, problem: string) => void): () => void {
-    const watch: Watch = { host, changed, current: undefined, timer: undefined, stopped: false };
+    const watch: Watch = {
+      host,
+      changed,
+      current: undefined,
+      refused: false,
+      timer: undefined,
+      stopped: false,
+    };
     this.#watches.add(watch);
     void this.#ask(watch);
     return () => this.#end(watch);
@@ -67,29 +83,39 @@ export class Resolver {
   }
 
   async #ask(watch: Watch): Promise<void> {
-    let againMs: number = LIMITS.nameRetryMs;
+    let answer: NameAnswer | undefined;
+    let problem = "the name has no address";
     try {
-      const answer = await this.#lookUp(watch.host);
-      if (watch.stopped) return;
-      againMs = Math.min(Math.max(answer.ttlMs, LIMITS.nameTtlFloorMs), LIMITS.nameTtlCeilingMs);
-      this.#take(watch, answer.addresses);
+      answer = await this.#lookUp(watch.host);
     } catch (error) {
-      if (watch.stopped) return;
-      if (watch.current === undefined) watch.changed(undefined, messageOf(error));
+      problem = messageOf(error);
     }
+    if (watch.stopped) return;
+    try {
+      this.#take(watch, answer?.addresses ?? [], problem);
+      watch.refused = false;
+    } catch (error) {
+      watch.refused = true;
+      this.#onRefused(watch.host, error);
+    }
+    if (watch.stopped) return;
+    const againMs = answer === undefined || watch.refused
+      ? LIMITS.nameRetryMs
+      : Math.min(Math.max(answer.ttlMs, LIMITS.nameTtlFloorMs), LIMITS.nameTtlCeilingMs);
     watch.timer = this.#clock.after(againMs, () => void this.#ask(watch));
   }
 
-  #take(watch: Watch, addresses: readonly IpAddress[]): void {
+  /** @param problem why there are no addresses, when there are none */
+  #take(watch: Watch, addresses: readonly IpAddress[], problem: string): void {
     const { current } = watch;
-    if (current !== undefined && addresses.some((it) => it.equals(current))) return;
-    const next = addresses[0];
-    if (next === undefined) {
-      if (current === undefined) watch.changed(undefined, "the name has no address");
-      return;
-    }
-    watch.current = next;
-    watch.changed(next, "");
+    const kept = current === undefined ? undefined : addresses.find((it) => it.equals(current));
+    if (kept !== undefined && !watch.refused) return;
+    // A name server's silence does not take back an address that was refused: it is told again.
+    const next = kept ?? addresses[0] ?? (watch.refused ? current : undefined);
+    if (next !== undefined) {
+      watch.current = next;
+      watch.changed(next, "");
+    } else if (current === undefined) watch.changed(undefined, problem);
   }
 
   #end(watch: Watch): void {

@@ -11,6 +11,7 @@ import { makeCheck } from "../healthcheck/make_check.ts";
 import type { HealthChange, Watch } from "../healthcheck/monitor.ts";
 import { type Endpoint, formatEndpoint, isNamed } from "../net/endpoint.ts";
 import type { Assembly } from "./assembly.ts";
+import { Complaints } from "./complaints.ts";
 import { ListenerGroup } from "./listener_group.ts";
 import { Member } from "./member.ts";
 import { decidePool } from "./pool.ts";
@@ -164,17 +165,20 @@ export class VirtualService {
   }
 
   #begin(destination: DestinationConfig): Member {
-    const { resolver, logger } = this.#around;
+    const { resolver, clock, logger } = this.#around;
     const check = destination.healthCheck ?? this.#config.healthCheck;
     const member = new Member(destination, check ? check.initialState === "up" : true);
     const { endpoint } = destination;
     if (isNamed(endpoint)) {
+      const complaints = new Complaints(clock);
       const end = resolver.follow(endpoint.host, (address, problem) => {
         member.endpoint = address === undefined ? undefined : { address, port: endpoint.port };
         const { name } = this.#config;
         const told = { service: name, host: endpoint.host, address, problem };
         if (address !== undefined) logger.info("service {service}: {host} is {address}", told);
-        else logger.error("service {service}: {host} has no address, asked again soon: {problem}", told);
+        else if (complaints.isDue(problem)) {
+          logger.error("service {service}: {host} has no address, asked again soon: {problem}", told);
+        }
         if (member !== this.#sorry) this.#watchHealth(member);
         this.settle();
       });

@@ -64,6 +64,9 @@ export const END_REASONS = [
   "service-removed",
   "source-foreign", // a datagram from somebody who is not the destination
   "table-full",
+  "memory-pressure", // drop_packet: one in so many new connections while memory is short
+  "not-new", // no segment that may open a connection
+  "persistence-engine", // a persistence engine could not read the packet
   "no-room", // more than maxConnections and its queue hold, or than there are file descriptors
   "worker-died", // with the thread that moved its bytes
   "error",

@@ -115,8 +115,10 @@ export class RuleGate implements TrafficEntrance {
 
   /** The director let go of an entry. */
   entryEnded(entry: number): void {
-    if (!this.#counts.isNeeded || entry === NO_ENTRY) return;
-    this.#halfClosed.delete(entry);
+    if (entry === NO_ENTRY) return;
+    // Also while nobody counts: the handle may come back as another connection when somebody does again.
+    if (this.#halfClosed.size > 0) this.#halfClosed.delete(entry);
+    if (!this.#counts.isNeeded) return;
     this.#counts.closed(entry);
   }
 

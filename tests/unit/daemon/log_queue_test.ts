@@ -60,3 +60,20 @@ Deno.test("log queue: an output that takes one byte at a time gets every byte", 
   await queue.flush();
   assert.equal(text, "hello\n");
 });
+
+Deno.test("log queue: a line pushed at any moment of the end of a write is written without waiting for another", async () => {
+  for (let jobs = 0; jobs < 20; jobs++) {
+    let text = "";
+    const queue = new LogQueue({
+      write: (bytes) => {
+        text += new TextDecoder().decode(bytes);
+        return Promise.resolve(bytes.length);
+      },
+    });
+    queue.push("a\n");
+    for (let i = 0; i < jobs; i++) await Promise.resolve();
+    queue.push("b\n");
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    assert.equal(text, "a\nb\n", `pushed after ${jobs} promise jobs`);
+  }
+});

@@ -13,8 +13,11 @@ function scripted(...answers: (NameAnswer | Error)[]) {
   const clock = new ManualClock();
   const seen: string[] = [];
   let asked = 0;
+  const refusals: unknown[] = [];
+  let refuses = false;
   const resolver = new Resolver({
     clock,
+    onRefused: (_host, error) => refusals.push(error),
     lookUp: () => {
       const answer = answers[Math.min(asked++, answers.length - 1)];
       return answer instanceof Error
@@ -24,9 +27,13 @@ function scripted(...answers: (NameAnswer | Error)[]) {
   });
   const end = resolver.follow(
     "app.test",
-    (address, problem) => seen.push(address?.toString() ?? `none: ${problem}`),
+    (address, problem) => {
+      seen.push(address?.toString() ?? `none: ${problem}`);
+      if (refuses) throw new Error("no room");
+    },
   );
-  return { clock, seen, resolver, end, asked: () => asked };
+  const refuse = (it: boolean) => refuses = it;
+  return { clock, seen, resolver, end, asked: () => asked, refusals, refuse };
 }
 
 const answer = (ttlMs: number, ...addresses: string[]): NameAnswer => ({
@@ -82,4 +89,18 @@ Deno.test("resolver: the end of following leaves no timer behind", async () => {
   assert.equal(it.clock.pendingTimers, 1);
   it.end();
   assert.equal(it.clock.pendingTimers, 0);
+});
+
+Deno.test("resolver: an address that its follower refuses is no failed look-up, and is told again", async () => {
+  const it = scripted(answer(60_000, "10.0.0.1"));
+  it.refuse(true);
+  await settle();
+  assert.deepEqual([it.seen, it.refusals.length], [["10.0.0.1"], 1]);
+  it.refuse(false);
+  it.clock.advance(LIMITS.nameRetryMs);
+  await settle();
+  assert.deepEqual([it.seen, it.refusals.length], [["10.0.0.1", "10.0.0.1"], 1]);
+  it.clock.advance(60_000);
+  await settle();
+  assert.deepEqual([it.seen.length, it.asked()], [2, 3], "taken over, it is not told a third time");
 });

@@ -126,6 +126,22 @@ Deno.test("gate: a connection is judged once, its later segments are not", () =>
   assert.equal(set.counters(0).packets, 2, "two connections; the second SYN of the first is no third");
 });
 
+Deno.test("gate: a half-closed connection leaves nothing to a later one with its handle, though nobody counted at its end", () => {
+  const above = rule({ connectionsAbove: { count: 100, perSource: EVERY } }, DROP);
+  const { gate, counts, set } = gateFor([input([above])]);
+  const [first, second] = [tcp("192.0.2.1:1000"), tcp("192.0.2.1:1001")];
+  gate.admit(first, 7, 0);
+  first.entry = 7;
+  gate.segment(first, DIRECTION.input, FIN | ACK, 0, 0);
+  counts.countBy([]);
+  gate.entryEnded(7);
+  counts.countBy(set.connectionSources);
+  gate.admit(second, 7, 0);
+  second.entry = 7;
+  gate.segment(second, DIRECTION.output, FIN | ACK, 0, 0);
+  assert.equal(counts.size, 1, "one side of the second has finished, not both");
+});
+
 Deno.test("gate: asked again for a connection whose old entry hung, it does not judge twice", () => {
   const { gate, director, set, service } = gateFor([input([])]);
   const first = tcp("192.0.2.1:1000");

@@ -13,6 +13,9 @@ Deno.test("udp reasons: each of the director's refusals has one, in the closed l
   assert.equal(refusalReason(DROP_REASON.noService), "service-removed");
   assert.equal(refusalReason(DROP_REASON.ruleDropped), "rule-drop");
   assert.equal(refusalReason(DROP_REASON.ruleRejected), "rule-reject");
+  assert.equal(refusalReason(DROP_REASON.memoryPressure), "memory-pressure");
+  assert.equal(refusalReason(DROP_REASON.notNew), "not-new");
+  assert.equal(refusalReason(DROP_REASON.persistenceEngine), "persistence-engine");
 });
 
 const FAILURES: readonly (readonly [code: string, reason: string | undefined])[] = [
@@ -31,3 +34,10 @@ for (const [code, reason] of FAILURES) {
     assert.equal(destinationFailure(code), reason);
   });
 }
+
+Deno.test("reasons: docs/metrics.md has each of the closed list", () => {
+  const page = Deno.readTextFileSync(new URL("../../../docs/metrics.md", import.meta.url));
+  const [, reasons = ""] = /## Reasons of drops and ends\n([^]*?)\n## /.exec(page) ?? [];
+  const listed = [...reasons.matchAll(/`([a-z-]+)`/g)].map(([, word]) => word);
+  for (const reason of END_REASONS) assert.ok(listed.includes(reason), reason);
+});
