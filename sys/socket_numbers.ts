@@ -17,7 +17,6 @@ export const SOCKET_OPTION = {
   keepAlive: 9,
   linger: 13,
   reusePort: 15,
-  receiveLowWater: 18,
   busyPoll: 46,
 } as const;
 

@@ -4,7 +4,6 @@
  * @module
  */
 import { EPOLL } from "../../sys/epoll.ts";
-import { LEVEL, SOCKET_OPTION } from "../../sys/socket_numbers.ts";
 import { STREAM_EVENTS, type Watched } from "./reactor.ts";
 import type { WorkerParts } from "./worker_parts.ts";
 
@@ -79,11 +78,6 @@ export class TcpSide implements Watched {
     if ((happened & EPOLL.urgent) !== 0) this.isDivided = true;
     if ((happened & EPOLL.out) !== 0) this.isWritable = true;
     this.#owner.sideReady(this, happened);
-  }
-
-  /** Is announced as readable when so many bytes wait, or the end. */
-  announceFrom(bytes: number): void {
-    this.#parts.sockets.setOption(this.descriptor, LEVEL.socket, SOCKET_OPTION.receiveLowWater, bytes);
   }
 
   /** Ends the own stream; the other way stays open. */

@@ -16,10 +16,6 @@ import type { WorkerParts } from "./worker_parts.ts";
 
 /** Reads of one turn: 1 MiB by copies, then the other connections' turn. */
 const READS_PER_TURN = 16;
-/** What has to have come before a bulk stream is announced. */
-const BULK_PIECE_BYTES = 262_144;
-/** After so many looks that found nothing a stream is no bulk any more. */
-const EMPTY_LOOKS = 4;
 /** A turn that moves less says that the stream is no bulk, or not any more. */
 const BULK_TURN_BYTES = 16_384;
 const SPLICE_FLAGS = SPLICE.move | SPLICE.nonBlocking;
@@ -75,9 +71,6 @@ export class TcpWay implements Unfinished {
   #uncounted = 0;
   /** Waits in the worker's list for the next telling. */
   #isListed = false;
-  /** The source announces itself only when much has come. */
-  #isBulk = false;
-  #emptyLooks = 0;
   #error = 0;
 
   constructor(parts: WorkerParts, owner: WayOwner, direction: Direction, source: TcpSide, target: TcpSide) {
@@ -99,8 +92,6 @@ export class TcpWay implements Unfinished {
 
   /** Gives back what it holds. */
   end(): void {
-    if (this.#isBulk) this.#parts.bulk.delete(this);
-    this.#isBulk = false;
     if (this.#kept !== undefined) this.#parts.buffers.give(this.#kept);
     this.#kept = undefined;
     if (this.#pipe !== undefined) this.#parts.pipes.give(this.#pipe);
@@ -134,16 +125,7 @@ export class TcpWay implements Unfinished {
 
   goOn(): void {
     this.#isQueued = false;
-    if (!this.#owner.isFlowing || this.isDone) return;
-    if (!this.#isBulk) return this.pump();
-    // What came without an announcement is found by trying, unless the target is what everything waits for.
-    const { bytes } = this;
-    if (!this.isWaiting) {
-      this.source.isReadable = true;
-      this.pump();
-    }
-    if (this.bytes > bytes) this.#emptyLooks = 0;
-    else if (++this.#emptyLooks >= EMPTY_LOOKS && this.#isBulk) this.#setBulk(false);
+    if (this.#owner.isFlowing && !this.isDone) this.pump();
   }
 
   /** Moves what can be moved now. */
@@ -174,7 +156,6 @@ export class TcpWay implements Unfinished {
       uncounted.push(this);
     }
     this.#run = moved >= BULK_TURN_BYTES ? this.#run + moved : 0;
-    if (this.#isBulk !== this.#run >= LIMITS.bulkBytes) this.#setBulk(!this.#isBulk);
   }
 
   /** Tells the director what has been moved since it was told last: not for each chunk, which would cost more than a copy. */
@@ -192,23 +173,6 @@ export class TcpWay implements Unfinished {
     return bytes;
   }
 
-  /**
-   * The kernel wakes this thread for each arrival, and with a fast source that is for every 64 KiB. Bulk is announced in larger
-   * pieces, and looked at each millisecond in case that less than a piece has come.
-   */
-  #setBulk(isBulk: boolean): void {
-    this.#isBulk = isBulk;
-    this.#emptyLooks = 0;
-    if (!isBulk) this.#run = 0;
-    if (isBulk) this.#parts.bulk.add(this);
-    else this.#parts.bulk.delete(this);
-    this.source.announceFrom(isBulk ? BULK_PIECE_BYTES : 1);
-    if (isBulk) return;
-    // What came in the meantime was not announced.
-    this.source.isReadable = true;
-    this.#queue();
-  }
-
   #queue(): void {
     if (!this.#isQueued) this.#parts.reactor.again(this);
     this.#isQueued = true;
@@ -216,7 +180,6 @@ export class TcpWay implements Unfinished {
 
   #finish(): void {
     if (this.isDone) return;
-    if (this.#isBulk) this.#setBulk(false);
     this.isDone = true;
     const { traffic, clock } = this.#parts;
     traffic.segment(this.#owner.flow, this.direction, TCP_FLAG.fin, this.#takeCount(), clock.nowMs);
@@ -293,28 +256,19 @@ export class TcpWay implements Unfinished {
     return MOVED.some;
   }
 
+  /** One pipe full in each turn: while other streams have theirs, more gathers for the next. */
   #splice(): Moved {
     const { sockets, pipes } = this.#parts;
     const pipe = this.#pipe = pipes.take();
     if (pipe === undefined) return this.#copy();
-    for (let reads = 0; reads < READS_PER_TURN; reads++) {
-      const length = sockets.libc.splice(
-        this.source.descriptor,
-        pipe.writeEnd,
-        LIMITS.pipeBytes,
-        SPLICE_FLAGS,
-      );
-      if (length <= 0) {
-        this.#givePipe(pipe);
-        return this.#stopped(length);
-      }
-      this.bytes += length;
-      pipe.bytes = length;
-      const outcome = this.#fromPipe(pipe);
-      if (outcome !== MOVED.some) return outcome;
+    const length = sockets.libc.splice(this.source.descriptor, pipe.writeEnd, LIMITS.pipeBytes, SPLICE_FLAGS);
+    if (length <= 0) {
+      this.#givePipe(pipe);
+      return this.#stopped(length);
     }
-    this.#givePipe(pipe);
-    return MOVED.some;
+    this.bytes += length;
+    pipe.bytes = length;
+    return this.#emptyPipe(pipe);
   }
 
   /** `some`: the pipe is empty and given back. */

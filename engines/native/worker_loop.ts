@@ -21,7 +21,7 @@ import { EntryOwners } from "./entry_owners.ts";
 import { EventWriter } from "./event_ring.ts";
 import type { Command, Report, WorkerStart } from "./messages.ts";
 import { Pipes } from "./pipes.ts";
-import { Reactor, type Unfinished } from "./reactor.ts";
+import { Reactor } from "./reactor.ts";
 import { SideBuffers } from "./side_buffers.ts";
 import { SpreadResets } from "./spread_resets.ts";
 import { Targets } from "./targets.ts";
@@ -33,8 +33,6 @@ import type { Paused, Uncounted, WorkerParts } from "./worker_parts.ts";
 
 /** Events of one wait. */
 const EVENTS = 512;
-/** How often a bulk stream is looked at that the kernel has not announced. */
-const BULK_LOOK_MS = 1;
 /** How long bytes may be uncounted. */
 const COUNT_DELAY_MS = 10;
 /** How long an event may wait for company on its way to the main thread. */
@@ -60,9 +58,6 @@ export class WorkerLoop {
   readonly #services = new Map<number, TcpService>();
   /** Services that do not accept for a while. */
   readonly #paused = new Set<Paused>();
-  /** Bulk streams, which are announced only when much has come. */
-  readonly #bulk = new Set<Unfinished>();
-  #bulkLookMs = 0;
   readonly #uncounted: Uncounted[] = [];
   /** When the director has to be told of them. */
   #countMs = Infinity;
@@ -140,7 +135,6 @@ export class WorkerLoop {
         }),
       left: (admission) => this.#say({ kind: "left", admission }),
       leave: (connection) => this.#records.leave(connection),
-      bulk: this.#bulk,
       uncounted: this.#uncounted,
       pause: (service) => this.#paused.add(service),
       trouble: (service, message) => this.#troubles.tell(service, message),
@@ -271,7 +265,6 @@ export class WorkerLoop {
     let dueMs = Math.min(this.#announceMs, this.#countMs);
     if (this.#resets.isActive) dueMs = Math.min(dueMs, this.#resets.dueMs);
     const nowMs = this.#clock.realMs;
-    if (this.#bulk.size > 0) dueMs = Math.min(dueMs, nowMs + BULK_LOOK_MS);
     if (!this.#clock.isTold && this.#hasDeadlines()) {
       const tickMs = nowMs + Math.max(0, this.#tickMs - this.#clock.nowMs);
       if (tickMs < dueMs) dueMs = tickMs;
@@ -290,7 +283,6 @@ export class WorkerLoop {
     if (this.#resets.isActive) this.#resets.advance();
     if (this.#paused.size > 0) this.#resume();
     if (this.#uncounted.length > 0) this.#tellCounts();
-    if (this.#bulk.size > 0 && this.#clock.realMs >= this.#bulkLookMs) this.#lookAtBulk();
     if (this.#clock.isTold) {
       // What happened before time was moved comes before what is due by then: one turn more for it.
       if (this.#toldTurns === 1) this.#advance(this.#toldMs);
@@ -312,11 +304,6 @@ export class WorkerLoop {
     this.#countMs = Infinity;
     for (const it of this.#uncounted) it.tellCount();
     this.#uncounted.length = 0;
-  }
-
-  #lookAtBulk(): void {
-    this.#bulkLookMs = this.#clock.realMs + BULK_LOOK_MS;
-    for (const it of this.#bulk) it.goOn();
   }
 
   #resume(): void {

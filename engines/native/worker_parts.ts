@@ -11,7 +11,7 @@ import type { EngineMemory } from "./engine_memory.ts";
 import type { EntryOwners } from "./entry_owners.ts";
 import type { EventWriter } from "./event_ring.ts";
 import type { Pipes } from "./pipes.ts";
-import type { Reactor, Unfinished } from "./reactor.ts";
+import type { Reactor } from "./reactor.ts";
 import type { SideBuffers } from "./side_buffers.ts";
 import type { Targets } from "./targets.ts";
 import type { WorkerClock } from "./worker_clock.ts";
@@ -50,8 +50,6 @@ export interface WorkerParts {
   leave(connection: number): void;
   /** Their `tellCount` is called within milliseconds. */
   readonly uncounted: Uncounted[];
-  /** Streams whose `goOn` is called each millisecond. */
-  readonly bulk: Set<Unfinished>;
   /** Calls `resume` once accept may be tried again. */
   pause(service: Paused): void;
   /** Something for the log, at most one a second of each service. */
