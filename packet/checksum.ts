@@ -18,8 +18,11 @@ export function sumWords(bytes: Uint8Array, from: number, to: number, initial = 
 
 /** Folds a sum of 16-bit or 32-bit words into 16 bits, with carries. */
 export function foldSum(sum: number): number {
-  let folded = sum % 0x1_0000_0000 + Math.floor(sum / 0x1_0000_0000);
-  while (folded > 0xffff) folded = (folded % 0x1_0000) + Math.floor(folded / 0x1_0000);
+  let folded = sum;
+  // The low half of a float is right up to 2^53; sums of headers need no float at all.
+  while (folded > 0xffff_ffff) folded = (folded & 0xffff) + Math.floor(folded / 0x1_0000);
+  folded = (folded & 0xffff) + (folded >>> 16);
+  folded = (folded & 0xffff) + (folded >>> 16);
   return folded;
 }
 

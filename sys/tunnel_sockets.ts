@@ -9,6 +9,9 @@ import type { PacketLibrary } from "./packet_library.ts";
 const FAMILY = { 4: 2, 6: 10 } as const;
 const SOCK = { datagram: 2, raw: 3, flags: 0o2004000 } as const;
 const MSG_DONTWAIT = 0x40;
+const SOL_SOCKET = 1;
+const SO_RCVBUFFORCE = 33;
+const RECEIVE_BUFFER_BYTES = 8 * 1_024 * 1_024;
 const POLL_IN = 1;
 const POLL_RECORD_BYTES = 8;
 
@@ -67,6 +70,8 @@ export class TunnelSockets implements Disposable {
       this.#library.socket(FAMILY[family], type, protocol),
     );
     this.#sockets.push({ descriptor, inlet });
+    // A burst of one client's window has to fit; without the capability the system's own size stays.
+    this.#library.setOption(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, wordBytes(RECEIVE_BUFFER_BYTES));
     if (port === 0) return;
     // Dual-stack: one socket hears both families.
     const address = new Uint8Array(28);
@@ -75,4 +80,8 @@ export class TunnelSockets implements Disposable {
     view.setUint16(2, port, false);
     checked(`bind of UDP port ${port}`, this.#library.bind(descriptor, address));
   }
+}
+
+function wordBytes(word: number): Uint8Array {
+  return new Uint8Array(Int32Array.of(word).buffer);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Family, IpAddress } from "../../net/address.ts";
-import { Prefix } from "../../net/prefix.ts";
+import { maskWords, Prefix } from "../../net/prefix.ts";
 
 /** An Ethernet interface, or one VLAN of it. */
 export interface Link {
@@ -45,11 +45,20 @@ export interface Route {
   readonly prefix: Prefix;
 }
 
+/** A route with what the search compares: for IPv4 one word under a mask. */
+interface Entry {
+  readonly route: Route;
+  readonly family: Family;
+  readonly word: number;
+  readonly mask: number;
+}
+
 const LOOPBACK: readonly Prefix[] = [Prefix.parse("127.0.0.0/8"), Prefix.parse("::1")];
 
 /** Routes of one director; the longest prefix wins, the local table goes first. */
 export class Routes {
-  #local: Route[] = [];
+  #local: Entry[] = [];
+  #remote: Entry[] = [];
   #routes: Route[] = [];
 
   /** Takes over addresses and routes; the first address of a link in a network is the one that speaks. */
@@ -78,7 +87,7 @@ export class Routes {
       source: prefix.address,
       prefix,
     }));
-    this.#local = [...local, ...loopback];
+    this.#local = [...local, ...loopback].map(entryOf);
     this.#routes = [
       ...connected,
       ...routes.flatMap(({ prefix, link, gateway }): Route[] => {
@@ -86,6 +95,7 @@ export class Routes {
         return source === undefined ? [] : [{ isLocal: false, link, gateway, source, prefix }];
       }),
     ].sort((a, b) => b.prefix.length - a.prefix.length);
+    this.#remote = this.#routes.map(entryOf);
   }
 
   /** The way to an address given as words; undefined when there is none. */
@@ -98,7 +108,7 @@ export class Routes {
   }
 
   findRemote(family: Family, words: Uint32Array): Route | undefined {
-    return match(this.#routes, family, words);
+    return match(this.#remote, family, words);
   }
 
   /** The director's address on a link, for speaking to a neighbour there. */
@@ -112,12 +122,22 @@ export class Routes {
   }
 }
 
-function match(routes: readonly Route[], family: Family, words: Uint32Array): Route | undefined {
-  for (let i = 0; i < routes.length; i++) {
-    const route = routes[i];
-    if (route !== undefined && route.prefix.address.family === family && route.prefix.containsWords(words)) {
-      return route;
-    }
+function entryOf(route: Route): Entry {
+  const { address, length } = route.prefix;
+  return {
+    route,
+    family: address.family,
+    word: (address.words[0] ?? 0) | 0,
+    mask: (maskWords(address.family, length)[0] ?? 0) | 0,
+  };
+}
+
+function match(entries: readonly Entry[], family: Family, words: Uint32Array): Route | undefined {
+  const word = words[0] ?? 0;
+  for (let i = 0; i < entries.length; i++) {
+    const entry = entries[i];
+    if (entry === undefined || entry.family !== family || (word & entry.mask) !== entry.word) continue;
+    if (family === 4 || entry.route.prefix.containsWords(words)) return entry.route;
   }
   return undefined;
 }

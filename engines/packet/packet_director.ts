@@ -53,6 +53,8 @@ export class PacketDirector {
   readonly #header = new EthernetHeader();
   readonly #passage = new Passage();
   readonly #address = new Uint32Array(4);
+  /** Next hop of the packet that is being forwarded; only what ends its way may send another one meanwhile. */
+  readonly #hop = new Uint32Array(4);
   readonly #reassembly: Reassembly;
   readonly #errors: IcmpErrors;
   readonly #speech: NeighbourSpeech;
@@ -248,7 +250,7 @@ export class PacketDirector {
       this.drops.count("no-route");
       return this.#errors.report(passage, "noRoute", nowMs);
     }
-    const nextHop = route.gateway?.words ?? this.#address.slice();
+    this.#hop.set(route.gateway?.words ?? this.#address);
     if (packet.ttl <= 1) {
       this.drops.count("time-exceeded");
       return this.#errors.report(passage, "timeExceeded", nowMs);
@@ -259,7 +261,7 @@ export class PacketDirector {
     }
     spendHop(packet);
     if (!this.#walk.run(HOOK.forward, passage, nowMs, route.link.index)) return;
-    this.#post(passage, route.link, nextHop, nowMs);
+    this.#post(passage, route.link, this.#hop, nowMs);
   }
 
   #isTooBig({ packet, wireBytes, fragmentLimit }: Passage, link: Link): boolean {
@@ -269,9 +271,8 @@ export class PacketDirector {
 
   /** What a forwarding method sends: it is the director's own packet from here on. */
   #dispatch(passage: Passage, route: Route, nextHop: Uint32Array, nowMs: number): void {
-    const hop = route.gateway === undefined ? nextHop.slice() : nextHop;
     if (this.#walk.run(HOOK.output, passage, nowMs, route.link.index)) {
-      this.#post(passage, route.link, hop, nowMs);
+      this.#post(passage, route.link, nextHop, nowMs);
     }
   }
 

@@ -9,6 +9,8 @@ import { IP_PROTOCOL, TCP, UDP_BYTES } from "../../packet/transport.ts";
 /** Of the interface that a packet of the host itself comes from. */
 export const NO_INTERFACE = 0;
 
+const NO_SIZES: readonly number[] = [];
+
 /** Room in front of a packet for what may be put there: Ethernet with a tag (18), IPv6 (40), UDP and GUE (12). */
 export const HEADROOM_BYTES = 96;
 
@@ -30,7 +32,7 @@ export class Passage {
   /** Largest fragment it was put together from, 0 when it came whole; it must not leave in larger ones. */
   fragmentLimit = 0;
   /** Payload sizes of those fragments in their order. */
-  fragmentSizes: readonly number[] = [];
+  fragmentSizes: readonly number[] = NO_SIZES;
   /** Its checksum holds the pseudo-header's sum only; a network card, or the receiver's kernel, finishes it. */
   isPartial = false;
   /** Payload of each segment when it stands for several (GSO), 0 for none. */
@@ -45,7 +47,7 @@ export class Passage {
     this.isLocal = false;
     this.mayFragment = false;
     this.fragmentLimit = 0;
-    this.fragmentSizes = [];
+    this.fragmentSizes = NO_SIZES;
     return this.packet.read(bytes, at, to);
   }
 

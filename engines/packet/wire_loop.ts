@@ -81,11 +81,16 @@ export class WireLoop {
   /** Puts a frame on a link's wire, with what is left for network cards to do in front of it. */
   emit(link: Link, bytes: Uint8Array, from: number, to: number, passage: Passage | undefined): void {
     const { sockets } = this.#parts;
-    const socket = sockets.find((it) => it.index === link.index);
+    let socket: PacketSocket | undefined;
+    let owner: PacketSocket | undefined;
+    for (let i = 0; i < sockets.length; i++) {
+      const it = sockets[i];
+      if (it?.index === link.index) socket = it;
+      if (it?.owns(bytes)) owner = it;
+    }
     if (socket === undefined) return;
     const at = from - OFFLOAD_BYTES;
     writeOffload(bytes, at, from, passage);
-    const owner = sockets.find((it) => it.owns(bytes));
     if (owner === undefined) socket.send(bytes, at, to);
     else socket.sendFrom(owner, at, to);
   }
