@@ -4,7 +4,7 @@
  * @module
  */
 import { Hono } from "hono";
-import { LvsdError, ValueError } from "../errors.ts";
+import { EXIT, LvsdError } from "../errors.ts";
 import { errorAnswer } from "./answer.ts";
 import { refuseCrossSite, requireLoopbackHost, requireToken } from "./guard.ts";
 import type { RequestHandler } from "./http_request.ts";
@@ -93,14 +93,7 @@ function addRoutes(app: Hono, source: StatusSource): void {
   app.get("/rules", (context) => context.json(source.rules()));
   app.post("/rules/zero", (context) => context.json(source.zeroRules()));
   app.get("/record", (context) => context.text(source.record()));
-  app.get("/explain", (context) => {
-    try {
-      return context.json(source.explain(context.req.query("flow") ?? ""));
-    } catch (error) {
-      if (error instanceof ValueError) return errorAnswer(422, error.code, error.message);
-      throw error;
-    }
-  });
+  app.get("/explain", (context) => context.json(source.explain(context.req.query("flow") ?? "")));
   app.post("/reload", async (context) => {
     const outcome = await source.reload();
     return context.json(outcome, outcome.ok ? 200 : 422);
@@ -129,7 +122,10 @@ function methodsByPath(): Map<string, string[]> {
 }
 
 function defectAnswer(error: unknown, onDefect: (error: unknown) => void): Response {
-  if (error instanceof LvsdError) return errorAnswer(500, error.code, error.message);
+  // What was asked is at fault, or what it depends on.
+  if (error instanceof LvsdError) {
+    return errorAnswer(error.exitCode === EXIT.failed ? 422 : 500, error.code, error.message);
+  }
   onDefect(error);
   return errorAnswer(500, "DEFECT", "a defect in lvsd; the daemon's log has the details");
 }

@@ -25,6 +25,9 @@ export interface ControlClientOptions {
   readonly waitMs?: number;
 }
 
+/** Answers to a question that is wrong: not well-formed, too long, or naming what there is not. */
+const MISTAKES: ReadonlySet<number> = new Set([400, 413, 422]);
+
 interface Answer {
   readonly status: number;
   readonly text: string;
@@ -32,7 +35,8 @@ interface Answer {
 
 /**
  * Asks a daemon. Every call makes its own connection and rejects with a {@linkcode SystemError} (`DAEMON_NOT_RUNNING`,
- * `DAEMON_NO_ANSWER`, `PERMISSION_DENIED`, `UNAUTHORIZED`) or a {@linkcode ProtocolError} (`CONTROL_ANSWER_INVALID`).
+ * `DAEMON_NO_ANSWER`, `PERMISSION_DENIED`, `UNAUTHORIZED`), a {@linkcode ValueError} with the daemon's code when what was
+ * asked is at fault, or a {@linkcode ProtocolError} (`CONTROL_ANSWER_INVALID`).
  *
  * @example
  * ```ts
@@ -122,7 +126,7 @@ export class ControlClient {
     return this.#read<never>(answer, [], () => false);
   }
 
-  /** @throws {SystemError} with the daemon's code when it cannot make sense of the flow */
+  /** @throws {ValueError} with the daemon's code when it cannot make sense of the flow */
   async explain(flow: string): Promise<Explanation> {
     const answer = await this.#ask("GET", `/explain?${new URLSearchParams({ flow })}`);
     return this.#read<Explanation>(answer, [200], (it) => Array.isArray(it.destinations));
@@ -161,6 +165,8 @@ export class ControlClient {
         { target: this.name, status: answer.status },
       );
     }
+    // The daemon is well, and what it was asked is at fault.
+    if (MISTAKES.has(answer.status)) throw new ValueError(error.code, error.message);
     const hint = answer.status === 401 ? " (set LVSD_TOKEN)" : "";
     throw new SystemError(error.code, `${this.name}: ${error.message}${hint}`, { target: this.name });
   }

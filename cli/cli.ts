@@ -65,7 +65,7 @@ export async function runCommandLine(words: readonly string[], context: CliConte
   } catch (error) {
     if (error instanceof LvsdError) {
       context.stderr(`lvsd: ${error.message}\n`);
-      if (error instanceof UsageError) context.stderr(`Try: lvsd --help\n`);
+      if (error instanceof UsageError) context.stderr(`Try: lvsd ${helpOf(words)}--help\n`);
       return error.exitCode;
     }
     context.stderr(
@@ -107,25 +107,21 @@ function parse(command: Command, words: readonly string[]): ParsedArgs {
   try {
     parsed = parseArgs({ args: [...words], options: command.options, allowPositionals: true });
   } catch (error) {
-    const what = error instanceof Error ? error.message.split(". To specify")[0] ?? "" : String(error);
-    throw new UsageError(
-      "BAD_OPTION",
-      `${command.name}: ${what}${optionHint(what, command)}; see: lvsd ${command.name} --help`,
-      {
-        command: command.name,
-      },
-    );
+    throw new UsageError("BAD_OPTION", `${command.name}: ${optionProblem(error, command)}`, {
+      command: command.name,
+    });
   }
   const count = parsed.positionals.length;
   if (count < least || count > most) {
     const wanted = most === 0
       ? "no arguments"
       : least === most
-      ? `${least} argument(s)`
+      ? `${least} argument${least === 1 ? "" : "s"}`
       : `${least} to ${most} arguments`;
+    const given = count === 0 ? "none" : `${count}: ${parsed.positionals.join(" ")}`;
     throw new UsageError(
       "BAD_ARGUMENTS",
-      `${command.name} takes ${wanted}, got ${count}: ${parsed.positionals.join(" ")}`,
+      `${command.name} takes ${wanted}, got ${given}`,
       {
         command: command.name,
         count,
@@ -133,6 +129,24 @@ function parse(command: Command, words: readonly string[]): ParsedArgs {
     );
   }
   return parsed;
+}
+
+/** What parseArgs found, in one line. */
+function optionProblem(error: unknown, command: Command): string {
+  const text = error instanceof Error ? error.message : String(error);
+  const [, dashed] = /^Option '([^']+)' argument is ambiguous/.exec(text) ?? [];
+  // node:util tells it in three lines, with an example of its own.
+  if (dashed !== undefined) {
+    const option = dashed.split(/[ ,]/).findLast((it) => it.startsWith("--")) ?? dashed;
+    return `${option} needs a value; one that begins with a dash is written ${option}=-VALUE`;
+  }
+  const what = text.split(". To specify")[0] ?? "";
+  return what + optionHint(what, command);
+}
+
+/** `demo ` when the words begin with a command. */
+function helpOf([name]: readonly string[]): string {
+  return COMMANDS.some((it) => it.name === name) ? `${name} ` : "";
 }
 
 /** `; did you mean "--watch"?` for a long option that there is not. */

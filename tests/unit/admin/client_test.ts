@@ -172,3 +172,19 @@ Deno.test("control client: what is no URL of an admin address is told", async ()
     await assert.rejects(client({ url }).status(), { code: "URL_INVALID" });
   }
 });
+
+Deno.test("control client: a mistake in what was asked is the asker's, told as the daemon told it", async () => {
+  await using door = openTcp(new FakeSource());
+  await assert.rejects(client({ url: `http://${door.address}` }).explain("nonsense"), {
+    name: "ValueError",
+    code: "FLOW_INVALID",
+    message: '"nonsense" is no flow',
+    exitCode: 1,
+  });
+  using server = rawServer((connection) => {
+    const body = JSON.stringify({ error: { code: "ENOMEM", message: "no room" } });
+    return reply(connection, `HTTP/1.1 422 No\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  });
+  const expected = { code: "ENOMEM", message: "no room", exitCode: 1 };
+  await assert.rejects(client({ url: server.url }).reload(), expected);
+});
