@@ -3,9 +3,11 @@
  *
  * @module
  */
+import { arenaWords } from "../director/cell_arena.ts";
 import type { IpAddress } from "../net/address.ts";
 import { type Endpoint, formatEndpoint, isNamed } from "../net/endpoint.ts";
 import { LIMITS } from "../limits.ts";
+import { findScheduler } from "../schedulers/registry.ts";
 import { defaultServiceName, serviceIdentity } from "./identity.ts";
 import type { Mistake } from "./mistakes.ts";
 import type { Path } from "./positions.ts";
@@ -23,6 +25,7 @@ export const CONFIG_RULES: readonly ConfigRule[] = [
   namesDiffer,
   noServerIsOurListener,
   sizeIsBounded,
+  schedulersFit,
 ];
 
 function* adminIsGuarded({ admin }: ReadableConfig): Iterable<Mistake> {
@@ -132,6 +135,23 @@ function* sizeIsBounded({ services }: ReadableConfig): Iterable<Mistake> {
     const message =
       `${destinations} destinations in all services together; there may be ${LIMITS.destinations}`;
     yield { path: ["services"], part: "key", message };
+  }
+}
+
+/** Told at the first service for whose scheduler there is no room. */
+function* schedulersFit({ services }: ReadableConfig): Iterable<Mistake> {
+  let words = 0;
+  for (const [i, { scheduler = "" }] of services.entries()) {
+    const needed = arenaWords(findScheduler(scheduler)?.cellCount ?? 0);
+    words += needed;
+    if (needed === 0 || words <= LIMITS.schedulerCells) continue;
+    const message =
+      `scheduler ${scheduler} needs ${needed} cells, and the services before this one have taken ` +
+      `${
+        words - needed
+      } of the ${LIMITS.schedulerCells} that there are; give some services another scheduler`;
+    yield { path: ["services", i, "scheduler"], part: "value", message };
+    return;
   }
 }
 

@@ -12,6 +12,7 @@ import type { Plan } from "../config/plan.ts";
 import type { Director } from "../director/director.ts";
 import type { KernelSysctlName, SysctlState } from "../director/sysctl_text.ts";
 import type { Engine } from "../engines/engine.ts";
+import { DirectorError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
 import { SeededRandom } from "../net/random.ts";
 import { explain, type Explanation } from "../simulator/explain.ts";
@@ -69,6 +70,7 @@ export class Daemon implements StatusSource {
         return config;
       },
       apply: (config, plan) => this.#turns.run(() => this.#apply(config, plan)),
+      refusal: () => this.#draining ? "draining: nothing is changed any more" : undefined,
     });
     this.#tool = this.#openTool(options);
   }
@@ -154,9 +156,16 @@ export class Daemon implements StatusSource {
 
   async reload(): Promise<ReloadOutcome> {
     this.#options.onReload?.();
-    const outcome = await this.#reloader.reload();
-    this.#options.onReload?.(outcome);
-    return outcome;
+    try {
+      const outcome = await this.#reloader.reload();
+      this.#options.onReload?.(outcome);
+      return outcome;
+    } catch (error) {
+      // Whoever waits for the end of this reload must not wait for ever.
+      const message = "ended by a defect in lvsd";
+      this.#options.onReload?.({ ok: false, message, problems: [], changes: [] });
+      throw error;
+    }
   }
 
   /** One command of ipvsadm. */
@@ -212,6 +221,9 @@ export class Daemon implements StatusSource {
 
   /** @param plan undefined at the start; a reload leaves time-outs that the file did not change to `ipvsadm --set` */
   async #apply(config: Config, plan: Plan | undefined): Promise<string[]> {
+    if (this.#draining) throw new DirectorError("EBUSY", "lvsd is draining");
+    // First of all, for it may be refused.
+    const notes = this.#services.apply(config);
     const { tcpMs, tcpFinMs, udpMs } = config.timeouts;
     if (plan?.changes.some((it) => it.kind === "section-changed" && it.section === "timeouts") ?? true) {
       this.director.setTimeouts({ tcpMs, tcpFinMs, udpMs });
@@ -224,7 +236,7 @@ export class Daemon implements StatusSource {
     const { rules, engines } = this.#assembly;
     engines.judge(rules.areInForce, rules.areCounted);
     await engines.setRules(config);
-    const notes = await this.#services.apply(config);
+    await this.#services.listen();
     this.#assembly.rules.namesChanged();
     await engines.passed();
     return notes;

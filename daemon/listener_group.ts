@@ -58,15 +58,13 @@ export class ListenerGroup {
     for (const it of this.#listeners.values()) it.update(options);
   }
 
-  /** Makes the addresses these: new ones open with the next {@linkcode open}, others close now. */
-  setAddresses(addresses: readonly Endpoint[]): void {
+  /** Makes the addresses these: new ones open with the next {@linkcode open}; resolves when the others are closed. */
+  async setAddresses(addresses: readonly Endpoint[]): Promise<void> {
     const wanted = new Set(addresses.map(formatEndpoint));
-    for (const [key, listener] of this.#listeners) {
-      if (wanted.has(key)) continue;
-      this.#listeners.delete(key);
-      void listener.close("removed from the configuration");
-    }
+    const gone = [...this.#listeners].filter(([key]) => !wanted.has(key));
+    for (const [key] of gone) this.#listeners.delete(key);
     this.#add(addresses);
+    await Promise.all(gone.map(([, listener]) => listener.close("removed from the configuration")));
   }
 
   /** Stops listening; connections go on. */

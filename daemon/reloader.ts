@@ -21,6 +21,7 @@ export interface LastReload {
 export class Reloader {
   readonly #load: () => Promise<Config>;
   readonly #apply: (config: Config, plan: Plan) => Promise<readonly string[]>;
+  readonly #refusal: () => string | undefined;
   readonly #clock: Clock;
   readonly #logger: Logger;
   #config: Config;
@@ -31,14 +32,17 @@ export class Reloader {
   constructor(options: {
     config: Config;
     load: () => Promise<Config>;
-    /** Resolves with what else was changed, one line each. */
+    /** Resolves with what else was changed, one line each; rejects when nothing was changed. */
     apply: (config: Config, plan: Plan) => Promise<readonly string[]>;
+    /** A reason why nothing may be changed now. */
+    refusal: () => string | undefined;
     clock: Clock;
     logger: Logger;
   }) {
     this.#config = options.config;
     this.#load = options.load;
     this.#apply = options.apply;
+    this.#refusal = options.refusal;
     this.#clock = options.clock;
     this.#logger = options.logger;
   }
@@ -65,7 +69,7 @@ export class Reloader {
   }
 
   async #run(): Promise<ReloadOutcome> {
-    const outcome = await this.#attempt();
+    const outcome = await this.#attempt().catch((error) => this.#fail(error));
     this.#last = { atWallMs: this.#clock.wallMs(), ok: outcome.ok, message: outcome.message };
     if (outcome.ok) {
       this.#logger.info("reload: {message}", { message: outcome.message, changes: outcome.changes });
@@ -74,14 +78,9 @@ export class Reloader {
   }
 
   async #attempt(): Promise<ReloadOutcome> {
-    let config: Config;
-    try {
-      config = await this.#load();
-    } catch (error) {
-      if (!(error instanceof LvsdError)) throw error;
-      const problems = error instanceof ConfigError ? error.problems : [];
-      return { ok: false, message: `nothing was changed: ${reasonOf(error)}`, problems, changes: [] };
-    }
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return refused(refusal);
+    const config = await this.#load();
     const plan = planChange(this.#config, config);
     const notes = await this.#apply(config, plan);
     this.#config = config;
@@ -92,6 +91,20 @@ export class Reloader {
       : `${changes.length} change${changes.length === 1 ? "" : "s"} applied`;
     return { ok: true, message, problems: [], changes };
   }
+
+  /** A mistake in the file, or a director that has no room for it, is an outcome; anything else a defect. */
+  #fail(error: unknown): ReloadOutcome {
+    if (error instanceof LvsdError) {
+      const message = this.#refusal() ?? `nothing was changed: ${reasonOf(error)}`;
+      return { ...refused(message), problems: error instanceof ConfigError ? error.problems : [] };
+    }
+    this.#last = { atWallMs: this.#clock.wallMs(), ok: false, message: "a defect in lvsd; the log has it" };
+    throw error;
+  }
+}
+
+function refused(message: string): ReloadOutcome {
+  return { ok: false, message, problems: [], changes: [] };
 }
 
 /** The first mistake stands for all in one line; the outcome lists them. */

@@ -6,7 +6,7 @@
 import type { Config, ServiceConfig } from "../config/model.ts";
 import { suggestion } from "../config/nearest.ts";
 import { serviceIdentity } from "../config/plan.ts";
-import { ValueError } from "../errors.ts";
+import { LvsdError, ValueError } from "../errors.ts";
 import type { HealthChange } from "../healthcheck/monitor.ts";
 import type { ServiceReference } from "../simulator/script.ts";
 import { formatKey } from "../simulator/script_writer.ts";
@@ -28,6 +28,11 @@ export class ServiceSet {
   readonly #assembly: Assembly;
   #current: VirtualService[] = [];
   readonly #retired = new Map<string, Retired>();
+  /** Services that the last {@linkcode apply} took out and whose listeners are still open. */
+  #leaving: readonly VirtualService[] = [];
+  /** Services that ipvsadm deleted, by handle, as long as connections of theirs live and are spoken of. */
+  readonly #deleted = new Map<number, string>();
+  #isClosed = false;
   #drain: Config["drain"] | undefined;
   /** Identities of services that ipvsadm made. */
   readonly #ownedByTool = new Set<string>();
@@ -43,38 +48,62 @@ export class ServiceSet {
   }
 
   /**
-   * Makes the file's part of the set what `config` says. Services that did not change keep listeners, connections,
-   * counters and health; those of ipvsadm are left alone, unless the file has come to name them.
+   * Makes the file's part of the set what `config` says, but for what listens, which is for {@linkcode listen}. Services
+   * that did not change keep connections, counters and health; those of ipvsadm are left alone, unless the file has come
+   * to name them.
    *
    * @returns one line for each thing of ipvsadm's that this undid
+   * @throws {DirectorError} `ENOMEM`, `EEXIST`, and everything is as it was
    */
-  async apply(config: Config): Promise<string[]> {
-    this.#drain = config.drain;
+  apply(config: Config): string[] {
     const known = new Map(this.#current.map((it) => [it.key, it]));
-    const opened: VirtualService[] = [];
-    const notes: string[] = [];
-    const fromFile = config.services.map((wished) => {
-      const key = serviceIdentity(wished);
-      notes.push(...this.#claim(key, wished.name));
-      const service = known.get(key) ?? this.#revive(key);
-      known.delete(key);
-      if (service !== undefined) {
+    const made: VirtualService[] = [];
+    const updated: { readonly service: VirtualService; readonly before: ServiceConfig }[] = [];
+    let fromFile: VirtualService[];
+    try {
+      fromFile = config.services.map((wished) => {
+        const key = serviceIdentity(wished);
+        const service = known.get(key) ?? this.#retired.get(key)?.service;
+        if (service === undefined) {
+          const fresh = new VirtualService(wished, this.#assembly);
+          made.push(fresh);
+          return fresh;
+        }
+        updated.push({ service, before: service.config });
         service.update(wished);
-        opened.push(service);
         return service;
-      }
-      const fresh = new VirtualService(wished, this.#assembly);
-      opened.push(fresh);
-      return fresh;
-    });
+      });
+    } catch (error) {
+      // Those made go first: the others may need their room back.
+      for (const service of made) this.#remove(service);
+      for (const { service, before } of updated.reverse()) this.#bringBack(service, before);
+      throw error;
+    }
+    // From here on nothing is refused.
+    this.#drain = config.drain;
+    const notes = fromFile.flatMap(({ key, config: { name } }) => this.#claim(key, name));
+    for (const { key } of fromFile) {
+      known.delete(key);
+      this.#revive(key);
+    }
     const left = [...known.values()];
-    const gone = left.filter((it) => this.ownerOf(it) === "file");
-    this.#current = [...fromFile, ...left.filter((it) => !gone.includes(it))];
+    const leaving = left.filter((it) => this.ownerOf(it) === "file");
+    this.#current = [...fromFile, ...left.filter((it) => !leaving.includes(it))];
+    this.#retire(leaving);
     this.#changedByTool.clear();
-    // Old listeners close before new ones open: the new one may be the old address under another protocol or name.
-    await Promise.all(gone.map((service) => this.#retire(service)));
-    await Promise.all(opened.map((service) => service.listener.open()));
     return notes;
+  }
+
+  /** Closes and opens what the last {@linkcode apply} left to be done. Once {@linkcode closeListeners} was called, nothing opens. */
+  async listen(): Promise<void> {
+    // Old listeners close before new ones open: the new one may be the old address under another protocol or name.
+    await Promise.all([
+      ...this.#leaving.map((service) => service.listener.close("removed from the configuration")),
+      ...this.#current.map((service) => service.closeOldListeners()),
+    ]);
+    this.#leaving = [];
+    if (this.#isClosed) return;
+    await Promise.all(this.#current.map((service) => service.listener.open()));
   }
 
   ownerOf({ key }: VirtualService): ServiceOwner {
@@ -97,8 +126,9 @@ export class ServiceSet {
    * @throws {DirectorError} `ENOENT`, `ENOMEM`, and nothing is made
    */
   async add(config: ServiceConfig): Promise<void> {
-    const revived = this.#revive(serviceIdentity(config));
-    revived?.update(config);
+    const identity = serviceIdentity(config);
+    this.#retired.get(identity)?.service.update(config);
+    const revived = this.#revive(identity);
     const service = revived ?? new VirtualService(config, this.#assembly);
     if (!this.#changedByTool.has(service.key)) this.#ownedByTool.add(service.key);
     this.#current = [...this.#current, service];
@@ -127,8 +157,8 @@ export class ServiceSet {
     this.#ownedByTool.delete(service.key);
     this.#current = this.#current.filter((it) => it !== service);
     await service.listener.close("deleted by ipvsadm");
+    this.#deleted.set(service.handle, service.config.name);
     service.remove();
-    this.#assembly.events.forget(service.handle);
   }
 
   healthChanged(id: string, change: HealthChange): void {
@@ -157,26 +187,50 @@ export class ServiceSet {
   nameOf(handle: number): string {
     const found = this.#current.find((it) => it.handle === handle) ??
       [...this.#retired.values()].find((it) => it.service.handle === handle)?.service;
-    return found?.config.name ?? `service ${handle}`;
+    return found?.config.name ?? this.#deleted.get(handle) ?? `service ${handle}`;
   }
 
+  /** For good: a reload that is under way opens none of them again. */
   async closeListeners(reason: string): Promise<void> {
+    this.#isClosed = true;
     await Promise.all(this.#current.map((it) => it.listener.close(reason)));
   }
 
   /** Lets go of retired services whose last connection ended, and resets what is left at their deadline. */
   sweepRetired(): void {
     const { engine, clock, events } = this.#assembly;
+    for (const handle of this.#deleted.keys()) {
+      if (engine.liveConnections(handle) > 0) continue;
+      this.#deleted.delete(handle);
+      events.forget(handle);
+    }
     for (const [key, retired] of this.#retired) {
       const { service, deadlineMs } = retired;
+      if (this.#leaving.includes(service)) continue;
       if (engine.liveConnections(service.handle) === 0) {
         this.#retired.delete(key);
-        events.forget(service.handle);
-        service.remove();
+        this.#remove(service);
       } else if (clock.nowMs() >= deadlineMs && !retired.resetting) {
         retired.resetting = true;
         void engine.resetAll(this.#drain?.spreadMs ?? 0, "service-removed", service.handle);
       }
+    }
+  }
+
+  #remove(service: VirtualService): void {
+    service.remove();
+    this.#assembly.events.forget(service.handle);
+  }
+
+  #bringBack(service: VirtualService, before: ServiceConfig): void {
+    try {
+      service.update(before);
+    } catch (error) {
+      if (!(error instanceof LvsdError)) throw error;
+      this.#assembly.logger.error("service {service} could not be brought back: {problem}", {
+        service: before.name,
+        problem: error.message,
+      });
     }
   }
 
@@ -190,10 +244,12 @@ export class ServiceSet {
     return this.#changedByTool.has(key) ? [`service "${name}": changes made by ipvsadm undone`] : [];
   }
 
-  async #retire(service: VirtualService): Promise<void> {
+  #retire(services: readonly VirtualService[]): void {
     const deadlineMs = this.#assembly.clock.nowMs() + (this.#drain?.deadlineMs ?? 0);
-    this.#retired.set(service.key, { service, deadlineMs, resetting: false });
-    await service.listener.close("removed from the configuration");
+    for (const service of services) {
+      this.#retired.set(service.key, { service, deadlineMs, resetting: false });
+    }
+    this.#leaving = services;
   }
 
   #revive(key: string): VirtualService | undefined {

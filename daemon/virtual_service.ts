@@ -39,7 +39,13 @@ export class VirtualService {
       bindingOf(config, this.handle),
       listensOf(config),
     );
-    this.#configure(config);
+    try {
+      this.#configure(config);
+    } catch (error) {
+      // A destination was refused: nobody would ever remove what nobody has.
+      this.remove();
+      throw error;
+    }
   }
 
   get config(): ServiceConfig {
@@ -64,7 +70,10 @@ export class VirtualService {
     return `${this.key} ${member.key}`;
   }
 
-  /** Takes over a new configuration of the same service; what did not change keeps everything it has. */
+  /**
+   * Takes over a new configuration of the same service, but for its listeners' addresses; what did not change keeps
+   * everything it has.
+   */
   update(config: ServiceConfig): void {
     const { director, clock } = this.#around;
     const before = this.#config;
@@ -74,9 +83,13 @@ export class VirtualService {
     }
     this.#config = config;
     this.listener.update(optionsOf(config));
-    this.listener.setAddresses(listensOf(config));
     this.#configure(config);
     this.#restoreOrder();
+  }
+
+  /** Closes the listeners that the configuration no longer has; its new ones open with `listener.open()`. */
+  closeOldListeners(): Promise<void> {
+    return this.listener.setAddresses(listensOf(this.#config));
   }
 
   /** Makes the director hold what configuration, health, names and loops say now. */

@@ -84,10 +84,8 @@ export class BoundSchedulers {
       const limit = this.#store.capacities.schedulerCells;
       throw new DirectorError(
         "ENOMEM",
-        `scheduler ${name} needs ${cellCount} cells; the ${limit} there are are taken`,
-        {
-          limit,
-        },
+        `scheduler ${name} needs ${cellCount} cells in one piece, which the ${limit} of all services no longer have`,
+        { limit },
       );
     }
     this.unbind(service);

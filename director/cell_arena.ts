@@ -7,6 +7,11 @@
 /** A block begins with two words: its length, and whether it is in use. */
 const BLOCK_HEADER = 2;
 
+/** Words of the arena that a scheduler with so many cells takes. */
+export function arenaWords(cellCount: number): number {
+  return cellCount === 0 ? 0 : cellCount + BLOCK_HEADER;
+}
+
 /** First fit over the blocks in order of address; free neighbours are joined on the way. */
 export class CellArena {
   readonly #cells: Int32Array;
