@@ -130,6 +130,10 @@ export const LIMITS = {
   /** How often the director's slow timers run, milliseconds; the kernel's are exact to 4 ms, its shortest time-out is 2 s. */
   directorTickMs: 100,
 
+  /** UDP clients of one tunnel peer: a descriptor and 64 KiB each; the least recently used one goes first. */
+  tunnelSessions: 1_024,
+  /** A UDP client of a tunnel peer that is quiet for so long goes, milliseconds: IPVS's own time-out of UDP. */
+  tunnelIdleMs: 300_000,
   /** One message between director and receiver about a socket that is handed over: a line with two addresses. */
   handOverBytes: 512,
   /** A receiver tells how much its clients sent at most this often, milliseconds; it keeps the director's entry alive. */

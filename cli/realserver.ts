@@ -9,7 +9,7 @@ import { type HostMemory, RealServerHost } from "../realserver/host.ts";
 import { addressCommands, type RealServerPlan } from "../realserver/setup.ts";
 import { TunnelEnd } from "../realserver/tunnel_end.ts";
 import { type Command, type ParsedArgs, textOption } from "./command.ts";
-import { receive } from "./realserver_sockets.ts";
+import { receive, serveTunnelSockets } from "./realserver_sockets.ts";
 
 const DEFAULT_GUE_PORT = 6_080;
 const NO_MEMORY: HostMemory = { switches: [] };
@@ -21,6 +21,7 @@ export const realserver: Command = {
 
 Usage: lvsd realserver dr|tun --vip ADDRESS[,ADDRESS...] [--interface NAME] [--dry-run | --check | --undo]
        lvsd realserver --receive PATH --to ADDRESS
+       lvsd realserver --tunnel ADDRESS --key-file FILE --to ADDRESS
 
 dr puts the virtual addresses on lo and keeps neighbours from learning of it, then ends. tun does the same,
 and takes ipip, gre and gue packets apart through a TUN device of its own, for kernels without tunnel drivers;
@@ -29,6 +30,9 @@ it runs until Ctrl-C and undoes what it did. Packets inside the tunnel for other
 --receive is for a director on the same host, by sockets: it takes the accepted sockets of a destination with
 handOver: PATH and serves them from ADDRESS, so that answers bypass the director. Ctrl-C ends it.
 
+--tunnel is for a director anywhere: it serves streams and datagrams that come through tunnel sockets of
+destinations with tunnelTo, on any system and without root. Who does not have the key is refused.
+
       --vip ADDRESSES     virtual addresses, with commas between
       --interface NAME    the interface that faces the director (default eth0)
       --gue-port PORT     UDP port on which gue packets arrive (default ${DEFAULT_GUE_PORT})
@@ -36,6 +40,8 @@ handOver: PATH and serves them from ADDRESS, so that answers bypass the director
       --check             tell what is wrong and change nothing
       --undo              take the addresses away (dr); switches that others may need stay as they are
       --receive PATH      Unix socket by which accepted sockets come (Linux, --allow-ffi)
+      --tunnel ADDRESS    listen here for tunnel sockets, TCP and UDP
+      --key-file FILE     the shared key, mode 0600, 16 bytes or more
       --to ADDRESS        the server here that it stands before
       --json              with --check: the problems as JSON
   -h, --help              this text
@@ -53,6 +59,8 @@ Example:
     check: { type: "boolean" },
     undo: { type: "boolean" },
     receive: { type: "string" },
+    tunnel: { type: "string" },
+    "key-file": { type: "string" },
     to: { type: "string" },
     json: { type: "boolean" },
   },
@@ -61,6 +69,8 @@ Example:
   async run(args, context) {
     const path = textOption(args, "receive");
     if (path !== undefined) return receive(path, args, context);
+    const tunnel = textOption(args, "tunnel");
+    if (tunnel !== undefined) return await serveTunnelSockets(tunnel, args, context);
     const plan = readPlan(args);
     const host = new RealServerHost(runProgram);
     if (args.values["dry-run"] === true) {
@@ -119,7 +129,7 @@ function readPlan(args: ParsedArgs): RealServerPlan {
     throw new UsageError(
       "BAD_ARGUMENTS",
       mode === undefined
-        ? "realserver needs dr, tun or --receive; see: lvsd realserver --help"
+        ? "realserver needs dr, tun, --receive or --tunnel; see: lvsd realserver --help"
         : `realserver is for dr or tun, not "${mode}"; NAT needs only a route`,
     );
   }

@@ -1,14 +1,17 @@
 /**
- * `lvsd realserver --receive`: the other end of a hand-over.
+ * `lvsd realserver --receive` and `--tunnel`: the other end of a hand-over, and of tunnel sockets.
  *
  * @module
  */
 import { SystemClock } from "../clock.ts";
-import { UsageError } from "../errors.ts";
-import { type Endpoint, isNamed, parseEndpoint } from "../net/endpoint.ts";
+import { EXIT, UsageError } from "../errors.ts";
+import { type Endpoint, formatEndpoint, isNamed, parseEndpoint } from "../net/endpoint.ts";
 import { Receiver } from "../realserver/receiver.ts";
+import { TunnelPeer } from "../realserver/tunnel_peer.ts";
+import { readKeyFile } from "../sys/key_file.ts";
 import { Libc } from "../sys/libc.ts";
 import { type CliContext, type ParsedArgs, textOption } from "./command.ts";
+import { printable } from "./table.ts";
 
 const TURN_MS = 1_000;
 
@@ -21,6 +24,34 @@ export function receive(path: string, args: ParsedArgs, { stdout }: CliContext):
   stdout(`ready: sockets that come in by ${path} are served from ${textOption(args, "to")}\n`);
   // Nothing else happens in this process, so the thread may stand still; a signal ends it all the same.
   for (;;) receiver.turn(TURN_MS, clock.nowMs());
+}
+
+/** Serves tunnel sockets until a signal ends it. */
+export async function serveTunnelSockets(
+  address: string,
+  args: ParsedArgs,
+  { stdout, stderr }: CliContext,
+): Promise<number> {
+  const listen = parseEndpoint(address);
+  const keyFile = textOption(args, "key-file");
+  if (isNamed(listen) || keyFile === undefined) {
+    throw new UsageError(
+      "BAD_OPTION",
+      "realserver --tunnel ADDRESS:PORT needs --key-file FILE, the shared key",
+      {},
+    );
+  }
+  const options = { listen, to: serverOption(args), key: readKeyFile(keyFile), clock: new SystemClock() };
+  await using peer = await TunnelPeer.open({
+    ...options,
+    refused: (it) => stderr(`lvsd: ${printable(it)}\n`),
+  });
+  const at = formatEndpoint({ ...listen, port: peer.port });
+  stdout(`ready: tunnel sockets on ${at}, TCP and UDP, are served from ${textOption(args, "to")}\n`);
+  await new Promise<void>((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => resolve());
+  });
+  return EXIT.ok;
 }
 
 function serverOption(args: ParsedArgs): Endpoint {

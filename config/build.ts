@@ -94,7 +94,7 @@ function buildService(written: WrittenService): ServiceConfig {
     require: written.require,
     persistence: persistence === undefined ? undefined : buildPersistence(persistence, listen),
     onePacket,
-    engine: destinations.some((it) => it.handOver !== undefined) ? "hand-over" as const : written.engine,
+    engine: impliedEngine(written),
     connectTimeoutMs: written.connectTimeout,
     idleTimeoutMs: written.idleTimeout,
     retries,
@@ -113,6 +113,12 @@ function buildService(written: WrittenService): ServiceConfig {
   });
 }
 
+/** Destinations that are reached in a way of their own need the engine that knows it. */
+function impliedEngine({ destinations, engine }: WrittenService): ServiceConfig["engine"] {
+  if (destinations.some((it) => it.handOver !== undefined)) return "hand-over";
+  return destinations.some((it) => it.tunnelTo !== undefined) ? "tunnel" : engine;
+}
+
 function serviceCheck({ healthCheck, protocol }: WrittenService): HealthCheckConfig | undefined {
   if (healthCheck === undefined) return protocol === "tcp" ? DEFAULT_TCP_CHECK : undefined;
   return healthCheck === "off" ? undefined : buildCheck(healthCheck);
@@ -127,7 +133,7 @@ function buildPersistence(
 }
 
 function buildDestination(written: WrittenDestination, ownPort: number): DestinationConfig {
-  const { name, address, weight, upperThreshold, lowerThreshold, handOver, healthCheck } = written;
+  const { name, address, weight, upperThreshold, lowerThreshold, handOver, tunnelTo, healthCheck } = written;
   const { endpoint } = withPort(address, ownPort);
   return defined({
     name: name ?? destinationIdentity({ endpoint }),
@@ -136,6 +142,7 @@ function buildDestination(written: WrittenDestination, ownPort: number): Destina
     upperThreshold,
     lowerThreshold,
     handOver,
+    tunnelTo,
     healthCheck: healthCheck === undefined
       ? undefined
       : healthCheck === "off"

@@ -33,6 +33,14 @@ export const destinationSection = section({
   handOver: socketPath().optional().describe(
     "Mode dr on one host: Unix socket of `lvsd realserver --receive`, which gets the accepted sockets themselves, so that answers bypass the director. Linux, TCP only.",
   ).meta({ defaultText: "off", example: "/run/lvsd/web.sock" }),
+  tunnelTo: section({
+    port: integer(1, 65_535).describe("Port of the peer, at the destination's address."),
+    keyFile: oneLine("/etc/lvsd/tunnel.key", 4_096).describe(
+      "File of the shared key, mode 0600, 16 bytes or more.",
+    ),
+  }).optional().describe(
+    "Mode tun by sockets: a tunnel socket of `lvsd realserver --tunnel` at the real server.",
+  ).meta({ defaultText: "off", example: { port: 7_100, keyFile: "/etc/lvsd/tunnel.key" } }),
   healthCheck: healthCheck.optional()
     .describe("Replaces the service's check as a whole; `off`: always up.")
     .meta({ defaultText: "the service's check", example: "off" }),

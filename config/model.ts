@@ -93,8 +93,8 @@ export interface ServiceConfig {
   readonly onePacket: boolean;
   readonly connectTimeoutMs: number;
   readonly idleTimeoutMs?: number;
-  /** `hand-over` follows from destinations that have it; nobody writes it. */
-  readonly engine: "auto" | "native" | "portable" | "packet" | "hand-over";
+  /** `hand-over` and `tunnel` follow from destinations that have handOver or tunnelTo; nobody writes them. */
+  readonly engine: "auto" | "native" | "portable" | "packet" | "hand-over" | "tunnel";
   readonly retries: number;
   readonly sendProxy: "none" | "v1" | "v2";
   readonly acceptProxyFrom: readonly Prefix[];
@@ -142,6 +142,8 @@ export interface DestinationConfig {
   readonly tunnel?: Tunnel;
   /** Unix socket of a receiver on this host, which gets the accepted sockets themselves. */
   readonly handOver?: string;
+  /** Tunnel socket of `lvsd realserver --tunnel` at the destination's address. */
+  readonly tunnelTo?: { readonly port: number; readonly keyFile: string };
   /** `false`: never checked, always up. */
   readonly healthCheck?: HealthCheckConfig | false;
 }

@@ -67,6 +67,10 @@ export function configReference(): string {
     ...section("services[].persistence", mappingOf(inService["persistence"])),
     ...section("services[].passive", mappingOf(inService["passive"])),
     ...section("services[].destinations[]", mappingOf(inService["destinations"]?.items)),
+    ...section(
+      "services[].destinations[].tunnelTo",
+      mappingOf(inService["destinations"]?.items).properties?.["tunnelTo"] ?? {},
+    ),
     ...section("healthCheck: every type", {
       ...tcp,
       properties: {

@@ -27,6 +27,7 @@ export const SERVICE_RULES: readonly ServiceRule[] = [
   methodAllowsTheService,
   methodAllowsTheServers,
   handOverFits,
+  tunnelToFits,
   everyServerHasAPort,
   portsFitTheMark,
   thresholdsAreInOrder,
@@ -177,6 +178,28 @@ function* handOverFits(service: ReadableService, at: Path): Iterable<Mistake> {
   }
   if (written.has("engine") && service.engine !== "auto") {
     yield value([...at, "engine"], "a service with handOver has an engine of its own; take engine out");
+  }
+}
+
+function* tunnelToFits(service: ReadableService, at: Path): Iterable<Mistake> {
+  const { destinations, mode, sorryServer, written } = service;
+  if (destinations.every((it) => it.tunnelTo === undefined)) return;
+  for (const [i, { tunnelTo, address }] of destinations.entries()) {
+    const path = [...at, "destinations", i];
+    if (tunnelTo === undefined) {
+      yield value(path, "another destination of this service has tunnelTo, so this one needs it too");
+    } else if (mode !== undefined && mode !== "tun") {
+      const message = `tunnelTo is for mode tun, and this service has mode ${mode}; write mode: tun`;
+      yield { path: [...path, "tunnelTo"], part: "key", message };
+    } else if (address !== undefined && "host" in address.endpoint) {
+      yield value([...path, "address"], "a destination with tunnelTo needs an address in place of a name");
+    }
+  }
+  if (sorryServer !== undefined) {
+    yield value([...at, "sorryServer"], "a service with tunnelTo has no sorryServer: it has no tunnel");
+  }
+  if (written.has("engine") && service.engine !== "auto") {
+    yield value([...at, "engine"], "a service with tunnelTo is for the portable engine; take engine out");
   }
 }
 

@@ -113,6 +113,9 @@ export class Engines {
       return { engine: this.#packet, reason };
     }
     if (engine === "portable") return this.#portableBecause('the configuration says "engine: portable"');
+    if (engine === "tunnel") {
+      return this.#portableBecause("its destinations have tunnelTo: a tunnel socket leads to each of them");
+    }
     if (engine === "hand-over") {
       return {
         engine: this.#handOver,

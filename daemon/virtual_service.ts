@@ -319,6 +319,7 @@ function optionsOf(config: ServiceConfig): BindingOptions {
     maxSessions: config.maxSessions,
     engine: config.engine,
     mode: config.mode,
+    ...(config.engine === "tunnel" ? { tunnels: tunnelsOf(config) } : {}),
     ...(config.engine === "hand-over" ? { handOver: receiversOf(config) } : {}),
     ...(config.idleTimeoutMs === undefined ? {} : { idleTimeoutMs: config.idleTimeoutMs }),
     ...(config.maxConnections === undefined ? {} : { maxConnections: config.maxConnections }),
@@ -330,6 +331,15 @@ function receiversOf({ destinations }: ServiceConfig): ReadonlyMap<string, strin
   return new Map(
     destinations.flatMap(({ endpoint, handOver }) =>
       handOver === undefined ? [] : [[formatEndpoint(endpoint), handOver] as const]
+    ),
+  );
+}
+
+/** Where each destination's tunnel leads. */
+function tunnelsOf({ destinations }: ServiceConfig): NonNullable<BindingOptions["tunnels"]> {
+  return new Map(
+    destinations.flatMap(({ endpoint, tunnelTo }) =>
+      tunnelTo === undefined ? [] : [[formatEndpoint(endpoint), tunnelTo] as const]
     ),
   );
 }

@@ -33,11 +33,13 @@ export interface BindingOptions {
   /** Connections at once; more wait in the kernel's backlog. */
   readonly maxConnections?: number;
   /** Which engine moves the bytes; `auto` or absent: the best there is. Takes effect when the binding is opened. */
-  readonly engine?: "auto" | "native" | "portable" | "packet" | "hand-over";
+  readonly engine?: "auto" | "native" | "portable" | "packet" | "hand-over" | "tunnel";
   /** Forwarding method; absent: NAT. */
   readonly mode?: "nat" | "dr" | "tun";
   /** Path of the receiver's Unix socket for each destination (`10.0.0.2:80`) that accepted sockets are handed to. */
   readonly handOver?: ReadonlyMap<string, string>;
+  /** Where a tunnel socket leads for each destination (`10.0.0.2:80`): port of the peer, file of the key. */
+  readonly tunnels?: ReadonlyMap<string, { readonly port: number; readonly keyFile: string }>;
   /** UDP: every datagram is scheduled by itself. */
   readonly onePacket: boolean;
   /** UDP: sessions at once, the least recently used one gives way. */
@@ -56,6 +58,7 @@ export const END_REASONS = [
   "connect-refused",
   "connect-timeout",
   "connect-failed", // unreachable, no route, name gone
+  "tunnel-refused", // the peer of a tunnel socket is broken, foreign, or has another key
   "proxy-header", // promised and missing, or broken
   "loop", // the destination is one of our own listeners
   "drained", // cut at the end of a drain

@@ -166,7 +166,7 @@ export class TcpBinding implements OpenBinding, TcpKeeper {
       // Before this one gives its descriptor back: was there one to be had?
       this.#engine.lookForDescriptors();
       this.#refuse(client, "no-room");
-      this.#trouble("no file descriptor to spare; new connections are refused: raise the limit (ulimit -n)");
+      this.trouble("no file descriptor to spare; new connections are refused: raise the limit (ulimit -n)");
     } else {
       const connection = new TcpConnection(this, this.#options, client, peer, local);
       if (!this.#connections.admit(connection)) connection.end("no-room");
@@ -183,13 +183,13 @@ export class TcpBinding implements OpenBinding, TcpKeeper {
 
   /** A connect failed for want of something on this host. */
   shortage(code: string, message: string): void {
-    this.#trouble(`${code}: ${message}`);
+    this.trouble(`${code}: ${message}`);
     if (code !== "EMFILE") return;
     this.#engine.descriptors.ranOut();
     this.#engine.outOfDescriptors();
   }
 
-  #trouble(message: string): void {
+  trouble(message: string): void {
     const nowMs = this.clock.nowMs();
     if (nowMs < this.#troubleAtMs + LIMITS.troubleSpacingMs) return;
     this.#troubleAtMs = nowMs;
@@ -199,7 +199,7 @@ export class TcpBinding implements OpenBinding, TcpKeeper {
   /** The process has no descriptor left. */
   outOfDescriptors(): void {
     if (this.#isClosed) return;
-    this.#trouble("no file descriptor is left; accept may have failed: raise the limit (ulimit -n)");
+    this.trouble("no file descriptor is left; accept may have failed: raise the limit (ulimit -n)");
     this.#recovery.shortageSeen();
   }
 

@@ -6,11 +6,15 @@
 import { connect, type Socket } from "node:net";
 import { ACTION, type Verdict } from "../../director/verdict.ts";
 import type { BindingOptions, EndReason } from "../engine.ts";
+import { SystemError } from "../../errors.ts";
+import { IpAddress } from "../../net/address.ts";
+import { readKeyFile } from "../../sys/key_file.ts";
 import { errorCode } from "./bind_error.ts";
 import { type ReadSink, SocketReader } from "./socket_reader.ts";
 import { connectFailure, ownShortage } from "./tcp_failures.ts";
 import type { HalfOwner } from "./tcp_half.ts";
 import type { TcpHost, Wait } from "./tcp_host.ts";
+import { TunnelOpening } from "./tunnel_opening.ts";
 
 /** The connection that a server is wanted for. */
 export interface DialOwner extends HalfOwner {
@@ -53,18 +57,61 @@ export class TcpDial implements Wait {
     else this.#connect(host, port, family);
   }
 
+  /** Connects to the peer of the destination's tunnel; the key is read anew, so that it may be changed. */
+  #tunnelOpening(server: Socket, reader: SocketReader, keyFile: string): TunnelOpening | undefined {
+    const { flow } = this.#owner;
+    const endpoint = (words: Uint32Array, port: number) => ({
+      address: new IpAddress(flow.family, words),
+      port,
+    });
+    const addresses = {
+      client: endpoint(flow.client, flow.clientPort),
+      virtual: endpoint(flow.virtual, flow.virtualPort),
+    };
+    try {
+      return new TunnelOpening(server, readKeyFile(keyFile), addresses, {
+        opened: () => {
+          this.stop();
+          reader.attach(this.#owner.fromServer);
+          this.#owner.connected(server);
+          return this.#owner.fromServer;
+        },
+        refused: (why, isServer) => {
+          if (this.#connecting !== server) return;
+          this.#host.trouble(`tunnel to ${this.destinationText}: ${why}`);
+          this.#attemptFailed(isServer ? "connect-refused" : "tunnel-refused");
+        },
+      });
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      this.#host.trouble(error.message);
+      return undefined;
+    }
+  }
+
   #connect(host: string, port: number, family: 4 | 6): void {
     const reader = new SocketReader(this.#host.pool);
-    reader.attach(this.#owner.fromServer);
+    const tunnel = this.#options.tunnels?.get(this.destinationText);
     const { onread } = reader;
-    const server = connect({ host, port, family, allowHalfOpen: true, noDelay: true, onread });
+    const at = tunnel?.port ?? port;
+    const server = connect({ host, port: at, family, allowHalfOpen: true, noDelay: true, onread });
+    const opening = tunnel === undefined ? undefined : this.#tunnelOpening(server, reader, tunnel.keyFile);
+    reader.attach(opening ?? this.#owner.fromServer);
     this.#connecting = server;
     this.#owner.socketOpened();
     server.on("connect", () => {
       if (this.#connecting !== server) return;
+      if (tunnel !== undefined) {
+        if (opening === undefined) this.#attemptFailed("tunnel-refused");
+        return;
+      }
       this.stop();
       this.#owner.connected(server);
     });
+    if (tunnel !== undefined) {
+      // A peer that closes before the stream is open; afterwards the owner listens.
+      server.on("end", () => this.#connecting === server && this.#attemptFailed("tunnel-refused"));
+    }
     server.on("error", (error) => {
       if (this.#connecting === server) this.#connectFailed(errorCode(error));
     });

@@ -28,6 +28,8 @@ export interface TcpHost {
   /** One more socket, one less: stopping waits for all. */
   socketOpened(): void;
   socketClosed(): void;
+  /** Something that people should know; told at most once in a while. */
+  trouble(message: string): void;
   /** This host lacks something (`EMFILE` and the like). */
   shortage(code: string, message: string): void;
 }

@@ -3,6 +3,9 @@
  *
  * @module
  */
+import { randomBytes } from "node:crypto";
+import { SystemError } from "../../errors.ts";
+import { readKeyFile } from "../../sys/key_file.ts";
 import { ACTION, type Verdict } from "../../director/verdict.ts";
 import { IpAddress } from "../../net/address.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
@@ -11,7 +14,7 @@ import type { Binding, BindingOptions, EndReason } from "../engine.ts";
 import { refusalReason } from "../refusals.ts";
 import { errorCode } from "./bind_error.ts";
 import { destinationFailure } from "./udp_reasons.ts";
-import type { SessionOwner, UdpSession } from "./udp_session.ts";
+import type { SessionOwner, SessionTarget, UdpSession } from "./udp_session.ts";
 import { type UdpHost, UdpSessions } from "./udp_sessions.ts";
 
 /** Room before a received datagram for the longest PROXY header (IPv6), so that it is put in front without a copy. */
@@ -127,10 +130,25 @@ export class UdpRelay implements SessionOwner, Payload {
     }
     const session = this.refusesNew
       ? this.sessions.drop("service-removed")
-      : this.sessions.open(key, flow, from, { destination, host, family, port }, nowMs, this);
+      : this.sessions.open(key, flow, from, this.#target(destination, host, family, port), nowMs, this);
     // No session after all: its entry must not wait for one.
     if (session === undefined && entry !== NO_ENTRY) traffic.forget(flow, nowMs);
     return session;
+  }
+
+  /** The destination, or the peer of its tunnel; the key is read for each session, so that it may be changed. */
+  #target(destination: number, host: string, family: 4 | 6, port: number): SessionTarget {
+    const plain = { destination, host, family, port };
+    const tunnel = this.#options.tunnels?.get(family === 6 ? `[${host}]:${port}` : `${host}:${port}`);
+    if (tunnel === undefined) return plain;
+    try {
+      return { ...plain, tunnel: { port: tunnel.port, key: readKeyFile(tunnel.keyFile) } };
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      this.sessions.trouble(error.message);
+      // Nobody has this key: the peer refuses all.
+      return { ...plain, tunnel: { port: tunnel.port, key: new Uint8Array(randomBytes(32)) } };
+    }
   }
 
   /** Sends a datagram that lies in `buffer` behind the room for a header. */

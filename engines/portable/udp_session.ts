@@ -6,6 +6,7 @@
 import { IpAddress } from "../../net/address.ts";
 import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
 import { type Flow, NO_ENTRY } from "../../net/flow.ts";
+import { encodeDatagram, readDatagram, TUNNEL_WAY, type TunnelAddresses } from "../../net/socket_tunnel.ts";
 import { encodeProxyV2 } from "../../net/proxy_protocol.ts";
 
 /** Where a session's datagrams go. */
@@ -16,6 +17,8 @@ export interface SessionTarget {
   readonly host: string;
   readonly family: 4 | 6;
   readonly port: number;
+  /** Datagrams go wrapped to the peer of a tunnel, and come so. */
+  readonly tunnel?: { readonly port: number; readonly key: Uint8Array };
 }
 
 /** What a session asks of its binding. */
@@ -64,7 +67,11 @@ export class UdpSession {
     this.target = target;
     this.#socket = socket;
     // The runtime's own spelling: replies are compared with it.
-    this.#server = { transport: "udp", hostname: `${IpAddress.parse(target.host)}`, port: target.port };
+    this.#server = {
+      transport: "udp",
+      hostname: `${IpAddress.parse(target.host)}`,
+      port: target.tunnel?.port ?? target.port,
+    };
     this.startMs = nowMs;
     this.lastUsedMs = nowMs;
   }
@@ -94,7 +101,10 @@ export class UdpSession {
 
   /** Sends to the destination; `datagram` must stay as it is until then. */
   send(datagram: Uint8Array): Promise<number> {
-    return this.#socket.send(datagram, this.#server);
+    const { tunnel } = this.target;
+    if (tunnel === undefined) return this.#socket.send(datagram, this.#server);
+    const wrapped = encodeDatagram(tunnel.key, TUNNEL_WAY.toServer, this.#addresses(), datagram);
+    return this.#socket.send(wrapped, this.#server);
   }
 
   /** Passes replies on until the session is over; resolves when `buffer` is free again. */
@@ -103,13 +113,33 @@ export class UdpSession {
       try {
         const [datagram, from] = await this.#socket.receive(buffer);
         if (this.isOver) break;
-        if (this.#isServer(from)) await owner.replied(this, datagram);
+        const reply = this.#isServer(from) ? this.#unwrapped(datagram) : undefined;
+        if (reply !== undefined) await owner.replied(this, reply);
         else owner.foreignReply(this);
       } catch (error) {
         if (!this.isOver) owner.socketFailed(this, error);
         break;
       }
     }
+  }
+
+  /** What a reply says; undefined when the peer of the tunnel did not send it, or not for this client. */
+  #unwrapped(datagram: Uint8Array): Uint8Array | undefined {
+    const { tunnel } = this.target;
+    if (tunnel === undefined) return datagram;
+    const read = readDatagram(tunnel.key, TUNNEL_WAY.toClient, datagram);
+    const own = this.#clientEndpoint();
+    const isOwn = read !== undefined && read.addresses.client.port === own.port &&
+      read.addresses.client.address.equals(own.address);
+    return isOwn ? read.payload : undefined;
+  }
+
+  #addresses(): TunnelAddresses {
+    const { family, virtual, virtualPort } = this.flow;
+    return {
+      client: this.#clientEndpoint(),
+      virtual: { address: new IpAddress(family, virtual), port: virtualPort },
+    };
   }
 
   #isServer(from: Deno.Addr): boolean {

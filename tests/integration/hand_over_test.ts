@@ -1,6 +1,7 @@
 /** Accepted sockets go to a receiver on this host, and answers bypass the director. */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import { Echo, exchange } from "./byte_exchange.ts";
 import { DaemonSetting } from "./daemon_setting.ts";
 import { LvsdProcess } from "../peers/lvsd_process.ts";
 
@@ -38,32 +39,6 @@ class ReceiverProcess implements AsyncDisposable {
   }
 }
 
-/** Sends back what it hears until the end of the stream. */
-class Echo implements AsyncDisposable {
-  readonly #listener: Deno.TcpListener;
-  readonly #ended: Promise<void>;
-
-  constructor(hostname: string, port: number) {
-    this.#listener = Deno.listen({ hostname, port });
-    this.#ended = this.#serve();
-  }
-
-  get port(): number {
-    return this.#listener.addr.port;
-  }
-
-  async #serve(): Promise<void> {
-    for await (const connection of this.#listener) {
-      connection.readable.pipeTo(connection.writable).catch(() => {});
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#listener.close();
-    await this.#ended;
-  }
-}
-
 /** A service at 127.0.0.1, its servers at 127.0.0.2 and up on the same port, as DR wants it. */
 function service(port: number, sockets: readonly string[]): Record<string, unknown> {
   return {
@@ -75,23 +50,6 @@ function service(port: number, sockets: readonly string[]): Record<string, unkno
     passive: "off",
     destinations: sockets.map((handOver, i) => ({ address: `127.0.0.${i + 2}`, handOver })),
   };
-}
-
-async function exchange(port: number, payload: Uint8Array): Promise<Uint8Array> {
-  using connection = await Deno.connect({ hostname: "127.0.0.1", port });
-  const written = (async () => {
-    for (let at = 0; at < payload.length;) at += await connection.write(payload.subarray(at));
-    await connection.closeWrite();
-  })();
-  const received = new Uint8Array(payload.length + 1);
-  let length = 0;
-  for (;;) {
-    const count = await connection.read(received.subarray(length));
-    if (count === null) break;
-    length += count;
-  }
-  await written;
-  return received.subarray(0, length);
 }
 
 Deno.test({
