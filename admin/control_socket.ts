@@ -63,6 +63,11 @@ export async function bindControlSocket<T extends AsyncDisposable>(
   }
 }
 
+/** Whether a live process holds the socket at `path`, or may hold it. */
+export async function isSocketTaken(path: string): Promise<boolean> {
+  return lstat(path)?.isSocket === true && await isAlive(path);
+}
+
 /** Identity of the file at `path`, to tell later whether it is still ours. */
 export function fileIdentity(path: string): string | undefined {
   try {

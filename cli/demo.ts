@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { isSocketTaken } from "../admin/control_socket.ts";
+import { controlSocketPlace, currentSurroundings } from "../admin/socket_path.ts";
 import type { Status } from "../admin/source.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/model.ts";
@@ -21,7 +23,8 @@ Usage: lvsd demo [--traffic N] [--seconds N]
   -h, --help        this text
 
 It prints the addresses to try, a line per real server with its state, and a line per second of who got how many
-connections. Ports that are taken are replaced by the next free ones.
+connections. Ports that are taken are replaced by the next free ones, a control socket that is taken by one of
+its own.
 
 Example:
   lvsd demo --traffic 20
@@ -42,14 +45,15 @@ async function runDemo(args: ParsedArgs, context: CliContext): Promise<number> {
   const web = [1, 2, 3].map((i) => servers.use(startWebServer(`web-${i}`)));
   const echo: DemoServer[] = [];
   for (const i of [1, 2, 3]) echo.push(servers.use(await startEchoServer(`echo-${i}`)));
-  const config = await demoConfig(web, echo, context);
+  const socket = await socketOfItsOwn(servers);
+  const config = await demoConfig(web, echo, socket, context);
   await runProcess({
     config,
     load: () => Promise.resolve(config),
     version: VERSION,
     watch: false,
     ready: (running) => {
-      context.stdout(introduction(running, seconds));
+      context.stdout(introduction(running, socket, seconds));
       const timers = [setInterval(liveLine(running, context), 1_000)];
       if (requestsPerSecond > 0) timers.push(setInterval(requestMaker(running), 1_000 / requestsPerSecond));
       if (seconds > 0) timers.push(setTimeout(() => Deno.kill(Deno.pid, "SIGTERM"), seconds * 1_000));
@@ -60,9 +64,19 @@ async function runDemo(args: ParsedArgs, context: CliContext): Promise<number> {
   return EXIT.ok;
 }
 
+/** A path in a folder that `stack` removes, when another process holds the usual control socket. */
+async function socketOfItsOwn(stack: AsyncDisposableStack): Promise<string | undefined> {
+  const place = controlSocketPlace(currentSurroundings());
+  if (place === undefined || !await isSocketTaken(place.path)) return undefined;
+  const folder = await Deno.makeTempDir({ prefix: "lvsd-demo-" });
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  return `${folder}/control.sock`;
+}
+
 async function demoConfig(
   web: readonly DemoServer[],
   echo: readonly DemoServer[],
+  socket: string | undefined,
   context: CliContext,
 ): Promise<Config> {
   const tcpPort = await freePortFrom(8080, "tcp");
@@ -72,7 +86,7 @@ async function demoConfig(
     servers.map((it, i) => `      - {name: ${it.name}, address: "${it.address}", weight: ${weights[i]}}`)
       .join("\n");
   const text = `
-admin: {listen: "127.0.0.1:${adminPort}"}
+admin: {listen: "127.0.0.1:${adminPort}"${socket === undefined ? "" : `, socket: ${JSON.stringify(socket)}`}}
 log: {level: warning, connections: false}
 drain: {deadline: 1s, spread: 100ms}
 services:
@@ -93,7 +107,11 @@ ${list(echo, [1, 1, 1])}
   return { ...loadConfig(text, "demo", context.env), file: "" };
 }
 
-function introduction({ daemon, adminUrl, controlSocket }: RunningProcess, seconds: number): string {
+function introduction(
+  { daemon, adminUrl, controlSocket }: RunningProcess,
+  ownSocket: string | undefined,
+  seconds: number,
+): string {
   const { services } = daemon.status();
   const addressOf = (name: string) => services.find((it) => it.name === name)?.listen ?? "";
   const [udpHost, udpPort] = addressOf("echo").split(":");
@@ -104,15 +122,22 @@ function introduction({ daemon, adminUrl, controlSocket }: RunningProcess, secon
       } ${service.protocol}  weight ${it.configuredWeight}  ${it.state}`
     )
   );
+  const daemonOption = ownSocket !== undefined
+    ? ` --socket ${ownSocket}`
+    : controlSocket === undefined
+    ? ` --url ${adminUrl}`
+    : "";
   return `lvsd ${VERSION} demo: three real servers behind one director
 
 Try:
   curl http://${addressOf("web")}                          HTTP over TCP, scheduler wlc
   echo hello | nc -u -w1 ${udpHost} ${udpPort}                     one line over UDP, scheduler rr
   curl ${adminUrl}/status                   everything as JSON; also /metrics, /readyz
-  ./lvsd status${
-    controlSocket === undefined ? ` --url ${adminUrl}` : ""
-  }                                       the same as a table
+  ./lvsd status${daemonOption}                                       the same as a table${
+    ownSocket === undefined
+      ? ""
+      : "\n\nThe usual control socket is taken by another lvsd; this one has its own."
+  }
 
 Real servers:
 ${rows.join("\n")}

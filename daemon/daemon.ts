@@ -25,6 +25,7 @@ import { refuseEmulation } from "./emulation.ts";
 import { Reloader } from "./reloader.ts";
 import { Switches } from "./switches.ts";
 import { ServiceSet } from "./service_set.ts";
+import { assertStateWritable } from "./state_file.ts";
 import { readinessOf, type ReportFacts, statusOf } from "./status_report.ts";
 import type { DaemonOptions } from "./options.ts";
 import { systemNames } from "./system_names.ts";
@@ -77,6 +78,8 @@ export class Daemon implements StatusSource {
 
   /** Starts everything that `options.config` names; resolves when each listener is open or known to be unbound. */
   static async start(options: DaemonOptions): Promise<Daemon> {
+    // Before anything listens: what ipvsadm makes must not turn out to be lost with its first command.
+    if (options.stateFile !== undefined) await assertStateWritable(options.stateFile);
     const daemon = new Daemon(options);
     const { engine, reason } = daemon.#assembly.engines.choiceFor({ protocol: "tcp" });
     options.logger.info("engine {engine} for TCP: {reason}", { engine: engine.name, reason });

@@ -66,6 +66,31 @@ export async function readState(path: string): Promise<string[]> {
 }
 
 /**
+ * Tries at the start what the first command would need: the folder is there, and a file can be put into it.
+ *
+ * @throws {SystemError} `STATE_UNWRITABLE`
+ */
+export async function assertStateWritable(path: string): Promise<void> {
+  const fresh = `${path}~`;
+  try {
+    if ((await Deno.stat(path).catch(ignoreMissing))?.isDirectory) throw new Error("it is a folder");
+    (await Deno.open(fresh, { write: true, create: true, mode: 0o600 })).close();
+    await Deno.remove(fresh);
+  } catch (error) {
+    const folder = dirname(path);
+    const what = error instanceof Deno.errors.NotFound
+      ? `there is no folder ${folder}; make it: mkdir -p ${folder}`
+      : `${messageOf(error)}; give it a file in a folder that you may write`;
+    throw new SystemError(
+      "STATE_UNWRITABLE",
+      `the state file ${path} cannot be written: ${what}`,
+      { path },
+      error,
+    );
+  }
+}
+
+/**
  * Replaces the file as a whole: whoever looks, and whatever happens meanwhile, sees the old one or the new one.
  *
  * @throws {SystemError} `STATE_UNWRITABLE`
@@ -95,6 +120,10 @@ export async function writeState(path: string, commands: readonly string[]): Pro
 
 function digest(text: string): string {
   return createHash("sha256").update(text).digest("hex");
+}
+
+function ignoreMissing(error: unknown): undefined {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
 }
 
 function damaged(path: string, why: string): SystemError {

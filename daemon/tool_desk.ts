@@ -4,7 +4,7 @@
  * @module
  */
 import type { Logger } from "@logtape/logtape";
-import { LvsdError } from "../errors.ts";
+import { EXIT, LvsdError } from "../errors.ts";
 import { type Names, NO_NAMES } from "../ipvsadm/names.ts";
 import { PROC_VIEWS, procText } from "../ipvsadm/proc.ts";
 import type { SyncRule } from "../ipvsadm/rules.ts";
@@ -41,7 +41,7 @@ export class ToolDesk {
     this.#stateFile = stateFile;
   }
 
-  /** Runs one command line; what it changed is in force, and in the state file, when the answer is there. */
+  /** Runs one command line; what it changed is in force, and in the state file or refused there, when the answer comes. */
   async run(request: ToolRequest): Promise<ToolAnswer> {
     const before = this.#table.changes;
     const answer = await runTool(request, this.#table, await this.#names());
@@ -51,7 +51,9 @@ export class ToolDesk {
       code: answer.code,
     });
     const problem = await this.#save();
-    return problem === undefined ? answer : { ...answer, stderr: `${answer.stderr}lvsd: ${problem}\n` };
+    if (problem === undefined) return answer;
+    const stderr = `${answer.stderr}lvsd: in force, but lost with the next restart: ${problem}\n`;
+    return { ...answer, code: answer.code || EXIT.failed, stderr };
   }
 
   /** Services that forward nothing, and why. */

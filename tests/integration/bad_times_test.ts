@@ -1,5 +1,6 @@
 /** What a service does while real servers are down, its names move, or its mode is one that sockets cannot do. */
 import assert from "node:assert/strict";
+import { configure, reset } from "@logtape/logtape";
 import { IpAddress } from "../../net/address.ts";
 import { DaemonSetting, NamedServer } from "./daemon_setting.ts";
 
@@ -123,4 +124,30 @@ Deno.test("names: two of one address are one destination, until they differ", as
   const hold = () => setting.service("web").destinations.map((it) => it.address.split(":")[0]).join();
   await setting.until("changed places", () => hold() === "127.0.0.2,127.0.0.3");
   assert.deepEqual(await setting.askTimes("web", 4), new Set(["a", "b"]));
+});
+
+Deno.test("names: one without an address is told once, not at every retry", async () => {
+  await using stack = new AsyncDisposableStack();
+  const lines: string[] = [];
+  await configure({
+    sinks: { lines: ({ level, message }) => void lines.push(`${level} ${message.join("")}`) },
+    loggers: [
+      { category: ["lvsd", "tests"], lowestLevel: "error", sinks: ["lines"] },
+      { category: ["logtape", "meta"], lowestLevel: "error", sinks: [] },
+    ],
+    reset: true,
+  });
+  stack.defer(() => reset());
+  let asked = 0;
+  const service = { name: "web", listen: "127.0.0.1:0", healthCheck: "off", destinations: ["app.test:80"] };
+  const setting = stack.use(
+    await DaemonSetting.start([service], () => {
+      asked++;
+      return Promise.reject(new Error("no such host"));
+    }),
+  );
+  await setting.until("asked again", () => asked === 2);
+  // What the second answer leads to is done before the next timer.
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assert.equal(lines.filter((it) => it.includes("app.test has no address")).length, 1, lines.join("\n"));
 });

@@ -6,10 +6,14 @@ import { freePort } from "../peers/free_port.ts";
 
 const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
 
-async function lvsd(...words: string[]): Promise<{ code: number; text: string }> {
+function lvsd(...words: string[]): Promise<{ code: number; text: string }> {
+  return lvsdWith(`${Deno.makeTempDirSync()}/control.sock`, ...words);
+}
+
+async function lvsdWith(socket: string, ...words: string[]): Promise<{ code: number; text: string }> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", MAIN, ...words],
-    env: { NO_COLOR: "1", LVSD_SOCKET: `${Deno.makeTempDirSync()}/control.sock` },
+    env: { NO_COLOR: "1", LVSD_SOCKET: socket },
   }).output();
   const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
   assert.doesNotMatch(text, /^\s+at /m, "a stack trace for a mistake of the user's");
@@ -39,6 +43,11 @@ const ROWS: { words: string[]; code: number; says: RegExp }[] = [
   { words: ["run", "--tcp", ":0", "--to", "127.0.0.1:1", "-s", "wcl"], code: EXIT.usage, says: /wlc/ },
   { words: ["run", "--tcp", "1.2.3.4.5:1", "--to", "127.0.0.1:1"], code: EXIT.usage, says: /1\.2\.3\.4\.5/ },
   { words: ["run", "-c", "x", "--tcp", ":1"], code: EXIT.usage, says: /cannot go with/ },
+  {
+    words: ["run", "--admin", "off", "--state", "/nonexistent/x"],
+    code: EXIT.unavailable,
+    says: /state file \/nonexistent\/x cannot be written: there is no folder \/nonexistent; make it/,
+  },
   {
     words: ["run", "--tcp", "192.0.2.1:0", "--to", "127.0.0.1:1", "--admin", "off"],
     code: EXIT.unavailable,
@@ -80,4 +89,24 @@ Deno.test("demo: balances real traffic, says who got how many, and ends clean", 
   const counts = [...(lines.at(-1) ?? "").matchAll(/web-\d (\d+)/g)].map((it) => Number(it[1]));
   assert.equal(counts.length, 3, text);
   assert.ok(counts.every((it) => it > 0), lines.at(-1));
+});
+
+Deno.test({
+  name: "demo: beside another lvsd it takes a control socket of its own, and says which",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    const folder = Deno.makeTempDirSync();
+    const other = Deno.listen({ transport: "unix", path: `${folder}/control.sock` });
+    try {
+      const { code, text } = await lvsdWith(`${folder}/control.sock`, "demo", "--seconds", "1");
+      assert.equal(code, EXIT.ok, text);
+      const [, own = ""] = /lvsd status --socket (\S+)/.exec(text) ?? [];
+      assert.match(own, /lvsd-demo-.*control\.sock$/);
+      assert.match(text, /taken by another lvsd/);
+      assert.throws(() => Deno.statSync(own), Deno.errors.NotFound, "its folder is gone with it");
+    } finally {
+      other.close();
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
 });

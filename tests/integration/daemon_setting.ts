@@ -45,7 +45,11 @@ export class DaemonSetting implements AsyncDisposable {
   }
 
   /** @param services as they stand in the file */
-  static async start(services: readonly unknown[], lookUpName: LookUpName = noNames): Promise<DaemonSetting> {
+  static async start(
+    services: readonly unknown[],
+    lookUpName: LookUpName = noNames,
+    stateFile?: string,
+  ): Promise<DaemonSetting> {
     const file = { config: read(services) };
     const clock = new SystemClock();
     const dialer = new SystemDialer(clock);
@@ -59,6 +63,7 @@ export class DaemonSetting implements AsyncDisposable {
       dialer,
       lookUpName,
       localAddresses: () => [],
+      stateFile,
     });
     return new DaemonSetting(daemon, dialer, file);
   }

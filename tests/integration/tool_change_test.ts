@@ -60,3 +60,22 @@ Deno.test("ipvsadm -D: connections that live keep the name and the counts of the
   assert.equal(counted, 1);
   await setting.until("its counts are forgotten", () => daemon.events.counts(handle).ends.size === 0);
 });
+
+Deno.test("--state: a change that cannot be saved is in force, and the command fails with the reason", async () => {
+  await using stack = new AsyncDisposableStack();
+  const folder = Deno.makeTempDirSync({ prefix: "lvsd-tool-" });
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  const setting = stack.use(await DaemonSetting.start([], undefined, `${folder}/state`));
+  const { daemon } = setting;
+  await tool(daemon, "-A -t 192.0.2.1:80 -s rr");
+  // In the way of the rename, whoever runs this.
+  Deno.removeSync(`${folder}/state`);
+  Deno.mkdirSync(`${folder}/state/full`, { recursive: true });
+  const { code, stderr } = await daemon.tool({ words: "-A -t 192.0.2.2:80 -s rr".split(" "), stdin: "" });
+  assert.equal(code, 1);
+  assert.match(
+    stderr,
+    /^lvsd: in force, but lost with the next restart: the state file .* cannot be written/,
+  );
+  assert.match(await tool(daemon, "-S -n"), /192\.0\.2\.2:80/);
+});
