@@ -8,6 +8,7 @@ import { type Endpoint, formatEndpoint, isNamed } from "../net/endpoint.ts";
 import type { Finding } from "./finding.ts";
 import { type Host, type HostRoute, isLocal } from "./host.ts";
 import { destinationPacketChecks } from "./packet_checks.ts";
+import { socketPathChecks } from "./socket_path_checks.ts";
 
 /** Everything about one destination. */
 export async function destinationChecks(
@@ -28,6 +29,7 @@ export async function destinationChecks(
   if (down !== undefined) return [down];
   return [
     ...destinationPacketChecks(host, service, destination, endpoint, route),
+    ...await socketPathChecks(host, destination, endpoint, subject),
     ...await reachability(host, service, destination, endpoint, subject),
   ];
 }
@@ -98,11 +100,11 @@ function linkDown(host: Host, subject: string, { interface: link }: HostRoute): 
 async function reachability(
   host: Host,
   { mode, protocol }: ServiceConfig,
-  { healthCheck }: DestinationConfig,
+  { healthCheck, tunnelTo }: DestinationConfig,
   endpoint: Endpoint,
   subject: string,
 ): Promise<Finding[]> {
-  if (protocol !== "tcp" || healthCheck === false || endpoint.port === 0) return [];
+  if (protocol !== "tcp" || healthCheck === false || tunnelTo !== undefined || endpoint.port === 0) return [];
   const outcome = await host.tryConnect(endpoint);
   if (outcome === "answered") return [];
   const told = {

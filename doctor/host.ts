@@ -51,6 +51,10 @@ export interface Host {
   /** Undefined: the name has no address. */
   lookUp(name: string): Promise<IpAddress | undefined>;
   tryConnect(to: Endpoint): Promise<ConnectOutcome>;
+  /** Whether somebody accepts on a Unix socket. */
+  tryConnectUnix(path: string): Promise<boolean>;
+  /** Rights of a file (`0o600`); undefined when there is none. */
+  modeOf(path: string): number | undefined;
   wallMs(): number;
 }
 

@@ -16,6 +16,26 @@ const CLIENT_MTU = 1_500;
 /** IPv6 has no smaller one (RFC 8200 section 5). */
 const IPV6_LEAST_MTU = 1_280;
 
+/** What a service asked for that works by sockets only. */
+const BY_SOCKETS: Readonly<
+  Record<
+    Exclude<ServiceConfig["engine"], "auto" | "packet">,
+    { readonly text: string; readonly edit: string }
+  >
+> = {
+  "hand-over": {
+    text:
+      "its destinations have handOver: accepted sockets are handed to them, and answers bypass the director",
+    edit: "handOver",
+  },
+  tunnel: {
+    text: "its destinations have tunnelTo: a tunnel socket leads to each, and answers come back through it",
+    edit: "tunnelTo",
+  },
+  native: { text: "the config says engine: native, which works by sockets", edit: "engine: native" },
+  portable: { text: "the config says engine: portable, which works by sockets", edit: "engine: portable" },
+};
+
 /** Why a service is not carried by real packets on this host. */
 export function* packetObstacles(
   host: Host,
@@ -23,15 +43,8 @@ export function* packetObstacles(
   { engine }: ServiceConfig,
 ): Iterable<Finding> {
   if (engine !== "auto" && engine !== "packet") {
-    yield obstacle(
-      "engine-by-sockets",
-      engine === "hand-over"
-        ? "its destinations have handOver: accepted sockets are handed to them, and answers bypass the director"
-        : `the config says engine: ${engine}, which works by sockets`,
-      engine === "hand-over"
-        ? `# in ${file}: take handOver out of the destinations`
-        : `# in ${file}: take "engine: ${engine}" out of the service`,
-    );
+    const { text, edit } = BY_SOCKETS[engine];
+    yield obstacle("engine-by-sockets", text, `# in ${file}: take ${edit} out`);
     return;
   }
   if (packet === undefined) {

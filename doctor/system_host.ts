@@ -106,6 +106,22 @@ export class SystemHost implements Host {
     return this.#patiently<ConnectOutcome>(attempt, "silent");
   }
 
+  tryConnectUnix(path: string): Promise<boolean> {
+    const attempt = Deno.connect({ transport: "unix", path }).then((connection) => {
+      connection.close();
+      return true;
+    }, () => false);
+    return this.#patiently(attempt, false);
+  }
+
+  modeOf(path: string): number | undefined {
+    try {
+      return (Deno.statSync(path).mode ?? 0) & 0o777;
+    } catch {
+      return undefined;
+    }
+  }
+
   wallMs(): number {
     return this.#clock.wallMs();
   }

@@ -270,6 +270,65 @@ Deno.test("doctor, director: an interface that is not there, an engine by socket
   assert.equal(forced.services[0]?.life, "emulated");
 });
 
+const HANDED = { ...DR, destinations: [{ address: "10.0.0.2", handOver: "/run/a.sock" }] };
+const TUNNELLED = {
+  ...TUN,
+  destinations: [{ address: "10.0.0.11", tunnelTo: { port: 7100, keyFile: "/etc/k" } }],
+};
+const SOCKET_FAULTS: readonly (readonly [
+  title: string,
+  service: Record<string, unknown>,
+  fault: (host: FakeHost) => unknown,
+  id: string,
+  mend: RegExp,
+])[] = [
+  [
+    "no receiver",
+    HANDED,
+    (it) => it.receivers.clear(),
+    "receiver-missing",
+    /^lvsd realserver --receive \/run\/a\.sock --to 10\.0\.0\.2:80 &$/,
+  ],
+  ["hand-over without FFI", HANDED, (it) => it.hasFfi = false, "hand-over-ffi", /--allow-ffi/],
+  [
+    "no key",
+    TUNNELLED,
+    (it) => it.modes.clear(),
+    "key-missing",
+    /umask 077 && openssl rand -hex 32 > \/etc\/k/,
+  ],
+  [
+    "a key open to others",
+    TUNNELLED,
+    (it) => it.modes.set("/etc/k", 0o644),
+    "key-open",
+    /^chmod 600 \/etc\/k$/,
+  ],
+  [
+    "no peer",
+    TUNNELLED,
+    (it) => it.connects.set("10.0.0.11:7100", "refused"),
+    "tunnel-peer",
+    /realserver --tunnel 10\.0\.0\.11:7100/,
+  ],
+];
+
+for (const [title, service, breakIt, id, mend] of SOCKET_FAULTS) {
+  Deno.test(`doctor, director: ${title}: ${id}`, async () => {
+    const host = new FakeHost().give("lo", "10.0.0.100");
+    host.receivers.add("/run/a.sock");
+    host.modes.set("/etc/k", 0o600);
+    const sound = await diagnose(configOf(service), host);
+    assert.deepEqual(sound.services[0]?.findings.map((it) => it.id), ["engine-by-sockets"]);
+    breakIt(host);
+    const { services } = await diagnose(configOf(service), host);
+    const found = services[0]?.findings.find((it) => it.effect === "stops");
+    assert.equal(found?.id, id);
+    assert.match(found?.mend ?? "", mend);
+    assert.equal(services[0]?.life, "impossible");
+  });
+}
+
 /** @param sections beside the services */
 function configOf(
   service: Record<string, unknown>,

@@ -49,6 +49,8 @@ export class FakeHost implements Host {
   readonly names = new Map<string, string>();
   readonly binds = new Map<string, BindOutcome>();
   readonly connects = new Map<string, ConnectOutcome>();
+  readonly receivers = new Set<string>();
+  readonly modes = new Map<string, number>();
   holder: PortHolder | undefined;
 
   /** Writes a switch as sysctl would. */
@@ -101,6 +103,14 @@ export class FakeHost implements Host {
 
   tryConnect(to: Endpoint): Promise<ConnectOutcome> {
     return Promise.resolve(this.connects.get(formatEndpoint(to)) ?? "answered");
+  }
+
+  tryConnectUnix(path: string): Promise<boolean> {
+    return Promise.resolve(this.receivers.has(path));
+  }
+
+  modeOf(path: string): number | undefined {
+    return this.modes.get(path);
   }
 
   wallMs(): number {
