@@ -73,7 +73,7 @@ export function limitTests(member: TcpFamilyMember): void {
   }
 
   test(`${IDLE_CONNECTIONS} idle connections are held, and all of them still work`, async () => {
-    const peers = await ProgramProcess.start(IDLE_PEERS);
+    await using peers = await ProgramProcess.start(IDLE_PEERS);
     const destinations = [{ host: "127.0.0.1", port: Number(await peers.nextLine()) }];
     const wish = { module: member.module, listen, destinations };
     await using engine = await EngineProcess.start(wish);
