@@ -11,15 +11,23 @@ import { dirname } from "node:path";
 import { SystemError } from "../errors.ts";
 import type { SocketPlace } from "./socket_path.ts";
 
-/** Mode 0600: only the owner may connect. */
-const SOCKET_UMASK = 0o177;
+/** Only the owner may connect. */
+const SOCKET_MODE = 0o600;
+const FOLDER_MODE = 0o700;
 /**
- * The socket is bound under the path with this at its end and then renamed: a dead predecessor is replaced without a gap,
- * and Deno, which removes the bound path when the listener closes, cannot take a successor's socket away.
+ * The socket is bound in a folder of its own beside the path, which nobody else can enter, gets its mode there, and is then
+ * renamed: a dead predecessor is replaced without a gap, and Deno, which removes the bound path when the listener closes,
+ * cannot take a successor's socket away. (Deno.umask would do for the mode, and takes --allow-sys for everything.)
  */
-const BINDING_SUFFIX = "~";
+const FOLDER_SUFFIX = "~";
+const NAME_IN_FOLDER = "s";
 /** Linux has 108 bytes for the path with its closing zero, macOS and the BSDs 104. */
-const PATH_BYTES = (Deno.build.os === "linux" ? 107 : 103) - BINDING_SUFFIX.length;
+const PATH_BYTES = (Deno.build.os === "linux" ? 107 : 103) - bindingPathOf("").length;
+
+/** Where the socket for `path` is bound before it is moved there. */
+export function bindingPathOf(path: string): string {
+  return `${path}${FOLDER_SUFFIX}/${NAME_IN_FOLDER}`;
+}
 
 /**
  * Runs `bind` so that nobody else can open the socket that it makes.
@@ -47,17 +55,7 @@ export async function bindControlSocket<T extends AsyncDisposable>(
     using directory = openDirectory(place);
     await directory.lock(true);
     await assertReplaceable(path, ownerOf);
-    const bindingPath = path + BINDING_SUFFIX;
-    // Left by a process that died between bind and rename; the lock says that nobody is there now.
-    if (lstat(bindingPath)?.isSocket === true) Deno.removeSync(bindingPath);
-    const bound = withUmask(() => bind(bindingPath));
-    try {
-      Deno.renameSync(bindingPath, path);
-    } catch (error) {
-      await bound[Symbol.asyncDispose]();
-      throw error;
-    }
-    return bound;
+    return await bindBeside(path, bind);
   } catch (error) {
     throw asSystemError(error, path);
   }
@@ -66,6 +64,25 @@ export async function bindControlSocket<T extends AsyncDisposable>(
 /** Whether a live process holds the socket at `path`, or may hold it. */
 export async function isSocketTaken(path: string): Promise<boolean> {
   return lstat(path)?.isSocket === true && await isAlive(path);
+}
+
+async function bindBeside<T extends AsyncDisposable>(path: string, bind: (path: string) => T): Promise<T> {
+  const folder = path + FOLDER_SUFFIX;
+  // Left by a process that died between bind and rename; the lock says that nobody is there now.
+  if (lstat(folder) !== undefined) Deno.removeSync(folder, { recursive: true });
+  Deno.mkdirSync(folder, { mode: FOLDER_MODE });
+  let bound: T | undefined;
+  try {
+    bound = bind(bindingPathOf(path));
+    Deno.chmodSync(bindingPathOf(path), SOCKET_MODE);
+    Deno.renameSync(bindingPathOf(path), path);
+    return bound;
+  } catch (error) {
+    await bound?.[Symbol.asyncDispose]();
+    throw error;
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
 }
 
 /** Identity of the file at `path`, to tell later whether it is still ours. */
@@ -139,16 +156,6 @@ function isAlive(path: string): Promise<boolean> {
     });
     socket.once("error", (error: Error & { code?: string }) => resolve(error.code !== "ECONNREFUSED"));
   });
-}
-
-/** The umask belongs to the process; it is back before anything else of this thread can run. */
-function withUmask<T>(bind: () => T): T {
-  const before = Deno.umask(SOCKET_UMASK);
-  try {
-    return bind();
-  } finally {
-    Deno.umask(before);
-  }
 }
 
 /** What the operating system says becomes an error for people; a defect stays one. */
