@@ -93,3 +93,27 @@ export class ToolError extends LvsdError {
     this.exitCode = exitCode;
   }
 }
+
+/**
+ * What Deno refuses for want of a permission, as an error that names the flag; undefined for everything else.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ *
+ * const refused = new Deno.errors.NotCapable('Requires net access to "[::]:80", run again with the --allow-net flag');
+ * assert.match(permissionError(refused)?.message ?? "", /^Deno does not allow net access to "\[::\]:80": start it with --allow-net/);
+ * assert.equal(permissionError(new Error("no")), undefined);
+ * ```
+ */
+export function permissionError(error: unknown): SystemError | undefined {
+  if (!(error instanceof Deno.errors.NotCapable)) return undefined;
+  const [, access = error.message, flag = "--allow-all"] =
+    /^Requires (.*), run again with the (--[a-z-]+) flag/.exec(error.message) ?? [];
+  return new SystemError(
+    "PERMISSION_DENIED",
+    `Deno does not allow ${access}: start it with ${flag} for that; lvsd permissions tells what a config needs`,
+    { flag },
+    error,
+  );
+}

@@ -82,7 +82,11 @@ export function capabilitiesFor(
   const ports = [...endpoints, ...(admin.listen === undefined ? [] : [admin.listen])].map((it) => it.port);
   // Port 0 is any free one. What a state file or ipvsadm will bring is not known: any port may be among it.
   const bindsLow = ports.some((it) => it > 0 && it < firstFreePort);
-  return bindsLow || servicesCome || stateFile !== undefined ? ["CAP_NET_BIND_SERVICE"] : [];
+  const bind = bindsLow || servicesCome || stateFile !== undefined;
+  return [
+    ...(bind ? ["CAP_NET_BIND_SERVICE"] as const : []),
+    ...(config.packet === undefined ? [] : ["CAP_NET_ADMIN", "CAP_NET_RAW"] as const),
+  ];
 }
 
 function firstFreePort(calls: ProcessCalls): number {

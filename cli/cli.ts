@@ -4,7 +4,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { EXIT, LvsdError, UsageError } from "../errors.ts";
+import { EXIT, LvsdError, permissionError, UsageError } from "../errors.ts";
 import { check } from "./check.ts";
 import type { CliContext, Command, ParsedArgs } from "./command.ts";
 import { demo } from "./demo.ts";
@@ -16,6 +16,7 @@ import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
 import { ipvsadm } from "./ipvsadm.ts";
 import { modes } from "./modes.ts";
+import { permissions } from "./permissions.ts";
 import { proc } from "./proc.ts";
 import { realserver } from "./realserver.ts";
 import { reload } from "./reload.ts";
@@ -35,6 +36,7 @@ export const COMMANDS: readonly Command[] = [
   demo,
   check,
   doctor,
+  permissions,
   schema,
   status,
   rules,
@@ -62,7 +64,8 @@ export const COMMANDS: readonly Command[] = [
 export async function runCommandLine(words: readonly string[], context: CliContext): Promise<number> {
   try {
     return await dispatch(words, context);
-  } catch (error) {
+  } catch (thrown) {
+    const error = permissionError(thrown) ?? thrown;
     if (error instanceof LvsdError) {
       context.stderr(`lvsd: ${error.message}\n`);
       if (error instanceof UsageError) context.stderr(`Try: lvsd ${helpOf(words)}--help\n`);

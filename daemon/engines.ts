@@ -9,6 +9,7 @@ import type { Director } from "../director/director.ts";
 import type { TrafficEntrance } from "../director/verdict.ts";
 import type { Binding, Engine, EngineEvents } from "../engines/engine.ts";
 import { type ConnectionJudge, NativeEngine } from "../engines/native/native.ts";
+import { programFolder } from "../engines/native/worker_thread.ts";
 import { HandOverEngine } from "../engines/hand_over/hand_over.ts";
 import { PacketEngine } from "../engines/packet/packet_engine.ts";
 import { PortableEngine } from "../engines/portable/portable.ts";
@@ -42,15 +43,22 @@ export interface EngineWish {
 /** Why the packet engine cannot run here, `""` when it can. */
 export function packetObstacle(config: PacketConfig | undefined): string {
   if (config === undefined) return 'the packet engine needs the section "packet", which names its interfaces';
-  const obstacle = nativeObstacle();
-  return obstacle === "" ? "" : obstacle.replace("the native engine", "the packet engine");
+  return engineObstacle("packet");
 }
 
 /** Why the native engine cannot run here, `""` when it can. */
 export function nativeObstacle(): string {
-  if (Deno.build.os !== "linux") return `the native engine is for Linux, and this is ${Deno.build.os}`;
+  return engineObstacle("native");
+}
+
+function engineObstacle(engine: "native" | "packet"): string {
+  if (Deno.build.os !== "linux") return `the ${engine} engine is for Linux, and this is ${Deno.build.os}`;
   if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") {
-    return "the native engine needs --allow-ffi, which was not given";
+    return `the ${engine} engine needs --allow-ffi, which was not given`;
+  }
+  const path = programFolder();
+  if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") {
+    return `the ${engine} engine needs --allow-read=${path} for its workers, which was not given`;
   }
   return "";
 }

@@ -13,6 +13,7 @@ import {
 import { controlSocketPlace, currentSurroundings } from "../admin/socket_path.ts";
 import { SystemClock } from "../clock.ts";
 import type { Config } from "../config/model.ts";
+import { LvsdError, permissionError } from "../errors.ts";
 import { SystemDialer } from "../healthcheck/dialer.ts";
 import { SeededRandom } from "../net/random.ts";
 import { Daemon } from "./daemon.ts";
@@ -73,6 +74,8 @@ export async function runProcess(options: ProcessOptions): Promise<void> {
   const colour = Deno.stderr.isTerminal() && (Deno.env.get("NO_COLOR") ?? "") === "";
   await configureLog(options.config.log, queue, colour);
   using _defects = catchDefects(logger);
+  // Asked for when traffic comes; a missing permission is told now.
+  hostAddresses();
   const clock = new SystemClock();
   manager = ServiceManager.find({ env: (name) => Deno.env.get(name), pid: Deno.pid, clock, logger });
   using _manager = manager;
@@ -85,10 +88,7 @@ export async function runProcess(options: ProcessOptions): Promise<void> {
     dialer,
     lookUpName,
     localAddresses: hostAddresses,
-    onReload: (outcome) => {
-      if (outcome === undefined) manager?.reloading();
-      else manager?.ready(`reload: ${outcome.message}`);
-    },
+    onReload: (outcome) => manager?.reload(outcome?.message),
     onLogConfig: (log) => configureLog(log, queue, colour),
     logDropped: () => queue.dropped,
   });
@@ -180,6 +180,8 @@ function catchDefects(logger: Logger): Disposable {
   };
 }
 
-function describe(error: unknown): string {
+function describe(thrown: unknown): string {
+  const error = permissionError(thrown) ?? thrown;
+  if (error instanceof LvsdError) return error.message;
   return error instanceof Error ? error.stack ?? error.message : String(error);
 }

@@ -61,7 +61,9 @@ export class ServiceManager implements Disposable {
     if (this.#timer === undefined && this.#watchdogMs > 0) this.#watch();
   }
 
-  reloading(): void {
+  /** @param message what came of it; undefined while it goes on */
+  reload(message: string | undefined): void {
+    if (message !== undefined) return this.ready(`reload: ${message}`);
     this.#send(`RELOADING=1\nMONOTONIC_USEC=${this.#socket.nowUs()}\nSTATUS=reloading`);
   }
 

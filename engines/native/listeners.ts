@@ -5,12 +5,12 @@
  */
 import { SystemError } from "../../errors.ts";
 import { IpAddress } from "../../net/address.ts";
-import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
+import type { Endpoint } from "../../net/endpoint.ts";
 import { ERRNO, errnoName } from "../../sys/errno.ts";
 import { LEVEL, TCP_OPTION } from "../../sys/socket_numbers.ts";
 import type { Sockets } from "../../sys/sockets.ts";
 import type { Binding } from "../engine.ts";
-import { bindError } from "../portable/bind_error.ts";
+import { assertListenAllowed, bindError } from "../portable/bind_error.ts";
 
 const ANY_IPV4 = IpAddress.ipv4(0);
 /** No IPv6 in the kernel, or switched off. */
@@ -29,7 +29,7 @@ export interface Listening {
  */
 export function listenTcp(sockets: Sockets, binding: Binding, backlog: number): Listening {
   const { address, port } = binding.listen;
-  assertPermitted(binding);
+  assertListenAllowed(binding);
   try {
     return listenAt(sockets, binding.listen, backlog);
   } catch (error) {
@@ -41,13 +41,6 @@ export function listenTcp(sockets: Sockets, binding: Binding, backlog: number): 
   } catch (error) {
     throw coded(binding, error);
   }
-}
-
-/** FFI goes around the runtime's permissions; what --allow-net forbids stays forbidden. */
-function assertPermitted(binding: Binding): void {
-  const host = formatEndpoint(binding.listen);
-  if (Deno.permissions.querySync({ name: "net", host }).state === "granted") return;
-  throw bindError(binding, Object.assign(new Error("--allow-net was not given"), { code: "EACCES" }));
 }
 
 function listenAt(sockets: Sockets, at: Endpoint, backlog: number): Listening {

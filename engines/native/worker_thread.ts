@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { fileURLToPath } from "node:url";
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import type { EventFd } from "../../sys/event_fd.ts";
 import type { EndedConnection } from "../engine.ts";
@@ -10,6 +11,16 @@ import type { EngineMemory } from "./engine_memory.ts";
 import type { EventRecord } from "./event_record.ts";
 import { createEventRing, EventReader, type TakeEvent } from "./event_ring.ts";
 import type { Command, Report, WorkerStart } from "./messages.ts";
+
+/** Folder of the program: a worker is loaded at run time, which takes the permission to read all that it imports. */
+export function programFolder(): string {
+  return fileURLToPath(new URL(isSource() ? "../.." : ".", import.meta.url)).replace(/\/$/, "");
+}
+
+/** In a bundle the workers lie beside the program. */
+function isSource(): boolean {
+  return import.meta.url.endsWith(".ts");
+}
 
 /** What a worker says, and that it is gone. */
 export interface WorkerListener {
@@ -77,8 +88,7 @@ export class WorkerThread {
       seed,
     };
     // Next to this file under the same extension, so the path is right in the sources and in a bundle.
-    const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-    this.#worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), {
+    this.#worker = new Worker(new URL(`./worker.${isSource() ? "ts" : "js"}`, import.meta.url), {
       workerData: start satisfies WorkerStart,
       transferList: [port2],
     });

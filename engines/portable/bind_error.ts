@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { SystemError } from "../../errors.ts";
+import { permissionError, SystemError } from "../../errors.ts";
 import { formatEndpoint } from "../../net/endpoint.ts";
 import type { Binding } from "../engine.ts";
 
@@ -49,13 +49,31 @@ function explainDescriptors(_: Binding, where: string): string {
 /** The error for a failed bind or listen; `cause` is what the runtime threw. */
 export function bindError(binding: Binding, cause: unknown): SystemError {
   const code = errorCode(cause);
+  const refused = permissionError(cause);
   const where = `${binding.protocol} ${formatEndpoint(binding.listen)}`;
-  const [name, explain] = EXPLANATIONS[code] ?? ["BIND_FAILED", () => `${where} cannot be opened: ${code}`];
+  const [name, explain] = refused !== undefined
+    ? [refused.code, () => refused.message] as const
+    : EXPLANATIONS[code] ?? ["BIND_FAILED", () => `${where} cannot be opened: ${code}`];
   return new SystemError(
     name,
     `service "${binding.name}": ${explain(binding, where)}`,
     { service: binding.name, address: formatEndpoint(binding.listen), cause: code },
     cause,
+  );
+}
+
+/**
+ * node:net reports a refusal of Deno's where nobody can catch it, and FFI goes around the runtime's permissions: so it is
+ * asked first.
+ *
+ * @throws {SystemError} `PERMISSION_DENIED`
+ */
+export function assertListenAllowed(binding: Binding): void {
+  const host = formatEndpoint(binding.listen);
+  if (Deno.permissions.querySync({ name: "net", host }).state === "granted") return;
+  throw bindError(
+    binding,
+    new Deno.errors.NotCapable(`Requires net access to "${host}", run again with the --allow-net flag`),
   );
 }
 
@@ -70,5 +88,4 @@ const CODE_OF_CLASS: Readonly<Record<string, string>> = {
   AddrInUse: "EADDRINUSE",
   AddrNotAvailable: "EADDRNOTAVAIL",
   PermissionDenied: "EACCES",
-  NotCapable: "EACCES",
 };

@@ -18,6 +18,7 @@ import { LIMITS } from "../../limits.ts";
 import { IpAddress } from "../../net/address.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
 import type { Binding, BindingOptions, EndReason, EngineEvents, OpenBinding } from "../engine.ts";
+import { assertListenAllowed } from "./bind_error.ts";
 import { AcceptRecovery } from "./accept_recovery.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Descriptors } from "./descriptors.ts";
@@ -81,6 +82,7 @@ export class TcpBinding implements OpenBinding, TcpKeeper {
    * @throws {SystemError} `ADDRESS_IN_USE`, `ADDRESS_NOT_LOCAL`, `PERMISSION_DENIED`, ...
    */
   static async open(engine: TcpEngine, binding: Binding): Promise<TcpBinding> {
+    assertListenAllowed(binding);
     let accept: (client: Socket) => void = (client) => client.destroy();
     const listener = await TcpListener.open(binding, {
       backlog: engine.descriptors.backlog,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { permissionError } from "../../errors.ts";
 import type { Clock } from "../../clock.ts";
 import type { TrafficEntrance } from "../../director/verdict.ts";
 import { LIMITS } from "../../limits.ts";
@@ -182,7 +183,9 @@ export class UdpSessions {
     } catch (error) {
       const code = errorCode(error);
       if (code === "EMFILE") descriptors.ranOut();
-      this.trouble(`no socket for a new client: ${ownShortage(code) ?? code}`);
+      this.trouble(
+        `no socket for a new client: ${permissionError(error)?.message ?? ownShortage(code) ?? code}`,
+      );
       return undefined;
     }
   }

@@ -14,13 +14,16 @@ export const RUNTIME_FLAGS: readonly string[] = [
   "--unstable-net",
 ];
 
-/** Everything that some configuration uses. */
+/**
+ * Everything that some configuration uses: the built file starts before it knows which. Addresses, files, programs of exec
+ * checks and `${NAME}` can be any; what lvsd asks of the system is known. `lvsd permissions FILE` tells the set of one file.
+ */
 export const ALL_PERMISSIONS: readonly string[] = [
   "--allow-net",
   "--allow-read",
   "--allow-write",
   "--allow-env",
-  "--allow-sys",
+  "--allow-sys=uid,networkInterfaces",
   "--allow-run",
   "--allow-ffi",
 ];

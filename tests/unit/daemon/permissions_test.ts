@@ -1,0 +1,38 @@
+/** The table of permissions in the docs, the wrapper and the built file say the same. */
+import assert from "node:assert/strict";
+import { FEATURES } from "../../../daemon/permissions.ts";
+import { ALL_PERMISSIONS } from "../../../scripts/packaging/permissions.ts";
+
+const DOCS = "docs/deploy.md";
+
+/** Rows of cells without their padding. */
+function rowsOf(text: string): string[][] {
+  const lines = text.split("\n").filter((it) => it.startsWith("|"));
+  return lines.map((line) => line.slice(1, -1).split("|").map((cell) => cell.trim()));
+}
+
+Deno.test("permissions: the table in docs/deploy.md is the one of the program", async () => {
+  const text = await Deno.readTextFile(DOCS);
+  const [, section = ""] = text.split("\n## Permissions\n");
+  const [head, rule, ...rows] = rowsOf(section.split("\n## ")[0] ?? "");
+  assert.deepEqual(head, ["Feature", "Permissions", "Without"]);
+  assert.ok(rule?.every((it) => /^-+$/.test(it)));
+  assert.deepEqual(rows, FEATURES.map((it) => [it.name, `\`${it.permissions.join(" ")}\``, it.without]));
+});
+
+Deno.test("permissions: ./lvsd asks for what the built file asks for", async () => {
+  const script = await Deno.readTextFile("lvsd");
+  const [, flags] = /^permissions='([^']+)'$/m.exec(script) ?? [];
+  assert.equal(flags, ["--no-prompt", ...ALL_PERMISSIONS].join(" "));
+  assert.doesNotMatch(script, / -A /);
+});
+
+Deno.test("permissions: deno task start asks for those of its config", async () => {
+  const { tasks } = JSON.parse(await Deno.readTextFile("deno.json"));
+  const { command } = tasks.start;
+  assert.match(
+    command,
+    /\$\(deno run .* main\.ts permissions config\.example\.yaml\) main\.ts run -c config\.example\.yaml$/,
+  );
+  assert.doesNotMatch(command, /-A|--allow-all/);
+});
