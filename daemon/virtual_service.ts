@@ -7,8 +7,10 @@ import type { DestinationConfig, HealthCheckConfig, ServiceConfig } from "../con
 import { serviceIdentity } from "../config/plan.ts";
 import { serviceSpecification } from "../config/specification.ts";
 import type { Binding, BindingOptions } from "../engines/engine.ts";
+import type { Check } from "../healthcheck/check.ts";
 import { makeCheck } from "../healthcheck/make_check.ts";
 import type { HealthChange, Watch } from "../healthcheck/monitor.ts";
+import { TunnelPathCheck } from "../healthcheck/tunnel_path.ts";
 import { type Endpoint, formatEndpoint, isNamed } from "../net/endpoint.ts";
 import type { Assembly } from "./assembly.ts";
 import { Complaints } from "./complaints.ts";
@@ -213,7 +215,9 @@ export class VirtualService {
     const watch: Watch = {
       target: targetOf(member.endpoint, options || undefined, this.#config.listen),
       group: this.key,
-      ...(options ? { active: { check: makeCheck(options), timing: options } } : {}),
+      ...(options
+        ? { active: { check: checkOf(options, member.config, this.#config), timing: options } }
+        : {}),
       ...(passive === undefined ? {} : { passive }),
     };
     if (monitor.snapshot(id) === undefined) monitor.add(id, watch);
@@ -292,6 +296,16 @@ export class VirtualService {
     ownListeners.set(this.key, this.#config.protocol, this.listener.bound);
     listenersChanged();
   }
+}
+
+/** A server behind a tunnel socket is checked through it. */
+function checkOf(
+  options: HealthCheckConfig,
+  { tunnelTo }: DestinationConfig,
+  { listen }: ServiceConfig,
+): Check {
+  const check = makeCheck(options);
+  return tunnelTo === undefined ? check : new TunnelPathCheck(check, tunnelTo, listen);
 }
 
 /** Behind a mark a server without a port is asked at the port of the first listener. */

@@ -11,6 +11,8 @@ export type CheckFailure =
   | "unreachable"
   | "timeout"
   | "closed"
+  /** The way to the server is broken (a tunnel's peer, its key): the service itself was not reached. */
+  | "path"
   | "reset"
   | "tls"
   | "status"

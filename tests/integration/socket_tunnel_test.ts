@@ -48,8 +48,13 @@ class Scene implements AsyncDisposable {
     };
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async closePeer(): Promise<void> {
     await this.peer?.[Symbol.asyncDispose]();
+    this.peer = undefined;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.closePeer();
     await this.echo[Symbol.asyncDispose]();
     Deno.removeSync(this.keyFile);
   }
@@ -220,7 +225,7 @@ Deno.test("tunnel socket: a peer that was restarted is used again", async () => 
   await using _setting = await started(scene.service(port));
   const payload = randomBytes(1_000);
   assert.deepEqual(await exchange(scene.echo.port, payload), payload);
-  await scene.peer?.[Symbol.asyncDispose]();
+  await scene.closePeer();
   await assert.rejects(exchange(scene.echo.port, payload), Deno.errors.ConnectionReset);
   await scene.open(port);
   assert.deepEqual(await exchange(scene.echo.port, payload), payload);
@@ -233,4 +238,44 @@ Deno.test("tunnel socket: a key that others may read is not used", async () => {
   await using setting = await started(scene.service(port));
   await assert.rejects(exchange(scene.echo.port, new Uint8Array(1)), Deno.errors.ConnectionReset);
   assert.equal(setting.service("web").ends["tunnel-refused"], 1);
+});
+
+const CHECK = {
+  type: "tcp",
+  interval: "50ms",
+  fastInterval: "50ms",
+  downInterval: "50ms",
+  timeout: "100ms",
+  fall: 2,
+  rise: 1,
+};
+
+Deno.test("tunnel socket: checks go through it, and a dead service behind it is told as such", async () => {
+  await using scene = new Scene();
+  const target = Deno.listen({ hostname: HOST, port: 0 });
+  const served = (async () => {
+    for await (const it of target) it.close();
+  })();
+  const { port } = await scene.open(0, endpoint(target.addr.port));
+  await using setting = await DaemonSetting.start([scene.service(port, { healthCheck: CHECK })]);
+  const health = () => setting.service("web").destinations[0]?.health;
+  await setting.until("checked", () => health()?.detail === "connected");
+  target.close();
+  await served;
+  // interval x fall + timeout = 200 ms is the promise; `until` waits no longer than 10 s.
+  await setting.until("service dead", () => health()?.reason === "refused");
+  assert.match(health()?.detail ?? "", /^the tunnel is in order/);
+});
+
+Deno.test("tunnel socket: a dead path is the reason that is told, and the way back", async () => {
+  await using scene = new Scene();
+  const { port } = await scene.open();
+  await using setting = await DaemonSetting.start([scene.service(port, { healthCheck: CHECK })]);
+  const health = () => setting.service("web").destinations[0]?.health;
+  await setting.until("checked", () => health()?.detail === "connected");
+  await scene.closePeer();
+  await setting.until("path dead", () => health()?.reason === "path");
+  assert.match(health()?.detail ?? "", /^tunnel: refused/);
+  await scene.open(port);
+  await setting.until("up again", () => health()?.up === true);
 });
