@@ -24,6 +24,7 @@ const FLAG = { up: 0x1, reject: 0x200 } as const;
  * @example
  * ```ts
  * import assert from "node:assert/strict";
+ * import { IpAddress } from "../net/address.ts";
  *
  * const table = "Iface Destination Gateway Flags RefCnt Use Metric Mask\neth0 00000000 010200C0 0003 0 0 0 00000000";
  * const route = findRoute(IpAddress.parse("10.0.0.1"), table, "");
