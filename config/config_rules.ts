@@ -130,7 +130,10 @@ function* sizeIsBounded({ services }: ReadableConfig): Iterable<Mistake> {
     const message = `${services.length} services; there may be ${LIMITS.services}`;
     yield { path: ["services"], part: "key", message };
   }
-  const destinations = services.reduce((sum, it) => sum + it.destinations.length, 0);
+  const destinations = services.reduce(
+    (sum, it) => sum + it.destinations.length + (it.sorryServer === undefined ? 0 : 1),
+    0,
+  );
   if (destinations > LIMITS.destinations) {
     const message =
       `${destinations} destinations in all services together; there may be ${LIMITS.destinations}`;

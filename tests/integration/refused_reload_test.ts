@@ -30,7 +30,7 @@ Deno.test("reload: what the director has no room for is refused as a whole, and 
   });
   const setting = stack.use(await DaemonSetting.start([web(a)]));
   const { director } = setting.daemon;
-  // Nine of these and those that commands made need more than there is: no check of the file can know.
+  // 21 fit: with these no check of the file can know that two of its three do not.
   for (let i = 0; i < 20; i++) {
     const words = `-A -t 192.0.2.1:${i + 1} -s lblc`.split(" ");
     assert.equal((await setting.daemon.tool({ words, stdin: "" })).code, 0);
