@@ -132,11 +132,13 @@ export function permissionsFor(config: Config, surroundings: RunSurroundings): s
     ...(admin.listen === undefined ? [] : [formatEndpoint(admin.listen)]),
     ...(socket === undefined ? [] : [`unix:${resolve(socket)}`, `unix:${resolve(bindingPathOf(socket))}`]),
   ];
+  const keyFiles = services.flatMap((it) => it.destinations)
+    .flatMap(({ tunnelTo }) => tunnelTo === undefined ? [] : [resolve(tunnelTo.keyFile)]);
   const folder = config.file === "" ? [] : [dirname(resolve(config.file))];
   return [
     flag("env", [...OWN_VARIABLES, ...variables, ...(programs.length > 0 ? ["PATH"] : [])]),
     flag("sys", ["uid", "networkInterfaces"]),
-    flag("read", [...folder, ...owned, ...(hasFfi ? [programFolder()] : []), "/dev/null"]),
+    flag("read", [...folder, ...owned, ...keyFiles, ...(hasFfi ? [programFolder()] : []), "/dev/null"]),
     ...(owned.length > 0 ? [flag("write", owned)] : []),
     ...(net.length > 0 ? [services.some(hasNames) ? "--allow-net" : flag("net", net)] : []),
     ...(programs.length > 0 ? [flag("run", programs)] : []),
@@ -159,11 +161,13 @@ function addressesOf(service: ServiceConfig): string[] {
   return [...listens, ...destinations.flatMap((it) => portsOf(it, service)), ...sorry, ...sessions];
 }
 
-function portsOf({ endpoint, healthCheck }: DestinationConfig, service: ServiceConfig): string[] {
+function portsOf({ endpoint, healthCheck, tunnelTo }: DestinationConfig, service: ServiceConfig): string[] {
   if (isNamed(endpoint)) return [];
   const check = healthCheck === false ? undefined : healthCheck ?? service.healthCheck;
   const { address, port } = endpoint;
-  return [port, check?.port ?? port].map((it) => formatEndpoint({ address, port: it }));
+  return [port, check?.port ?? port, tunnelTo?.port ?? port].map((it) =>
+    formatEndpoint({ address, port: it })
+  );
 }
 
 function hasNames({ destinations, sorryServer }: ServiceConfig): boolean {

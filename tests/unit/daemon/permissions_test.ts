@@ -1,6 +1,7 @@
 /** The table of permissions in the docs, the wrapper and the built file say the same. */
 import assert from "node:assert/strict";
-import { FEATURES } from "../../../daemon/permissions.ts";
+import { loadConfig } from "../../../config/load.ts";
+import { FEATURES, permissionsFor } from "../../../daemon/permissions.ts";
 import { ALL_PERMISSIONS } from "../../../scripts/packaging/permissions.ts";
 
 const DOCS = "docs/deploy.md";
@@ -35,4 +36,20 @@ Deno.test("permissions: deno task start asks for those of its config", async () 
     /\$\(deno run .* main\.ts permissions config\.example\.yaml\) main\.ts run -c config\.example\.yaml$/,
   );
   assert.doesNotMatch(command, /-A|--allow-all/);
+});
+
+Deno.test("permissions: a tunnel socket needs its peer and its key", () => {
+  const tunnelTo = { port: 7100, keyFile: "/etc/lvsd/tunnel.key" };
+  const services = [{
+    listen: "10.0.0.1:80",
+    mode: "tun",
+    destinations: [{ address: "10.0.0.2", tunnelTo }],
+  }];
+  const config = loadConfig(JSON.stringify({ services }), "", () => undefined);
+  const flags = permissionsFor(config, { variables: [], socketPath: undefined, hasFfi: false });
+  assert.ok(
+    flags.some((it) => it.startsWith("--allow-net=") && it.includes("10.0.0.2:7100")),
+    flags.join(" "),
+  );
+  assert.ok(flags.some((it) => it.startsWith("--allow-read=") && it.includes("/etc/lvsd/tunnel.key")));
 });
