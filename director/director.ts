@@ -326,6 +326,11 @@ export class Director implements TrafficEntrance {
     else this.#otherTables.set(worker, ConnectionTable.attach(this.store, connections));
   }
 
+  /** Templates whose time was up in this thread so far: each ended, or was prolonged. */
+  get templatesFired(): number {
+    return this.#views.templates.fired;
+  }
+
   /** Persistence templates of all threads. */
   get templateCount(): number {
     return this.#views.templates.count;

@@ -76,9 +76,10 @@ export class RecordedDirector extends Director {
   }
 
   override advance(nowMs: number): void {
-    const before = this.ownConnectionCount + this.templateCount;
+    const [connections, templates] = [this.ownConnectionCount, this.templatesFired];
     super.advance(nowMs);
-    if (this.ownConnectionCount + this.templateCount !== before) this.#ring.advance(nowMs);
+    const isQuiet = this.ownConnectionCount === connections && this.templatesFired === templates;
+    if (!isQuiet) this.#ring.advance(nowMs);
   }
 
   override addService(spec: ServiceSpec, nowMs: number): number {

@@ -46,6 +46,8 @@ export class TemplateKey {
 
 /** Rows of templates. Call everything but {@linkcode TemplateTable.rows} under the template lock. */
 export class TemplateTable {
+  /** Templates that came due in this thread: ended, or prolonged. */
+  fired = 0;
   readonly #store: Store;
   readonly #words: Int32Array;
   readonly #times: Float64Array;
@@ -248,6 +250,7 @@ export class TemplateTable {
 
   /** Time is up: with connections on it another 60 s, and 60 s from then on, else the end. */
   #due(row: number, nowMs: number): void {
+    this.fired++;
     if (!this.isControlling(row)) {
       this.remove(row);
       return;

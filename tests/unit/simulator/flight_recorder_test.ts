@@ -165,7 +165,7 @@ for (const scheduler of SCHEDULER_NAMES) {
           assert.deepEqual(counts(simulation.world.director), counts(flight.director), text);
         },
       ),
-      { numRuns: 15 },
+      { numRuns: 40 },
     );
   });
 }
