@@ -88,4 +88,5 @@ const CODE_OF_CLASS: Readonly<Record<string, string>> = {
   AddrInUse: "EADDRINUSE",
   AddrNotAvailable: "EADDRNOTAVAIL",
   PermissionDenied: "EACCES",
+  NotCapable: "EACCES",
 };
