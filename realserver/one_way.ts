@@ -32,7 +32,6 @@ export class OneWay {
   readonly #to: number;
   #pending: Uint8Array<ArrayBuffer> | undefined;
   #sentOfPending = 0;
-  #hasEnded = false;
   /** The end was passed on. */
   isDone = false;
 
@@ -46,7 +45,7 @@ export class OneWay {
 
   /** Whether bytes are wanted from the source. */
   get wantsRead(): boolean {
-    return !this.#hasEnded && this.#pending === undefined;
+    return !this.isDone && this.#pending === undefined;
   }
 
   /** Whether bytes wait for the target. */
@@ -61,18 +60,15 @@ export class OneWay {
         const outcome = this.#sendPending(this.#pending);
         if (outcome !== "waiting" || this.#pending !== undefined) return outcome;
       }
-      if (this.#hasEnded) {
-        this.#sockets.endWriting(this.#to);
-        this.isDone = true;
-        return "waiting";
-      }
       const { bytes, address } = this.#shared;
       const length = this.#libc.receive(this.#from, address, bytes.length, 0);
       if (length === -ERRNO.EAGAIN || length === -ERRNO.EINTR) return "waiting";
       if (length < 0) return "source-broken";
       if (length === 0) {
-        this.#hasEnded = true;
-        continue;
+        // At once, and not in another turn: nothing that epoll knows of would bring one.
+        this.#sockets.endWriting(this.#to);
+        this.isDone = true;
+        return "waiting";
       }
       const sent = this.#sockets.send(this.#to, address, length);
       if (sent < 0 && sent !== -ERRNO.EAGAIN) return "target-broken";
