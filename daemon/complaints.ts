@@ -13,6 +13,7 @@ import { LIMITS } from "../limits.ts";
  * ```ts
  * import assert from "node:assert/strict";
  * import { ManualClock } from "../clock.ts";
+ * import { LIMITS } from "../limits.ts";
  *
  * const clock = new ManualClock();
  * const complaints = new Complaints(clock);
