@@ -7,11 +7,9 @@
  */
 import { SystemError } from "../errors.ts";
 import { checked } from "./errno.ts";
+import { openSymbols, unavailable } from "./libc_library.ts";
 
-const LIBRARY_NAMES = {
-  x86_64: ["libc.so.6", "libc.musl-x86_64.so.1"],
-  aarch64: ["libc.so.6", "libc.musl-aarch64.so.1"],
-} as const;
+const PURPOSE = "the packet engine needs Linux on x86_64 or aarch64 and --allow-ffi";
 
 const SYMBOLS = {
   __errno_location: { parameters: [], result: "pointer" },
@@ -89,9 +87,9 @@ export class PacketLibrary implements Disposable {
 
   /** @throws {SystemError} `FFI_UNAVAILABLE` */
   static open(): PacketLibrary {
-    const library = openLibrary();
+    const library = openSymbols(SYMBOLS, PURPOSE) as unknown as Library;
     const errno = library.symbols.__errno_location();
-    if (errno === null) throw unavailable("the C library has no errno");
+    if (errno === null) throw unavailable("the C library has no errno", undefined, PURPOSE);
     return new PacketLibrary(library, errno);
   }
 
@@ -167,28 +165,4 @@ export class PacketLibrary implements Disposable {
   #result(value: number): number {
     return value < 0 ? -this.#errno.getInt32() : value;
   }
-}
-
-function openLibrary(): Library {
-  const { os, arch } = Deno.build;
-  if (os !== "linux") throw unavailable(`this is ${os}`);
-  const refusals: string[] = [];
-  for (const name of LIBRARY_NAMES[arch]) {
-    try {
-      return Deno.dlopen(name, SYMBOLS) as unknown as Library;
-    } catch (error) {
-      if (error instanceof Deno.errors.NotCapable) throw unavailable("--allow-ffi was not given", error);
-      refusals.push(error instanceof Error ? error.message : String(error));
-    }
-  }
-  throw unavailable(refusals.join("; "));
-}
-
-function unavailable(why: string, cause?: unknown): SystemError {
-  return new SystemError(
-    "FFI_UNAVAILABLE",
-    `cannot call the C library: ${why}; the packet engine needs Linux on x86_64 or aarch64 and --allow-ffi`,
-    { os: Deno.build.os, arch: Deno.build.arch },
-    cause,
-  );
 }
