@@ -49,8 +49,8 @@ export class FlightRecorder implements ChangeListener {
   #changes: Change[] = [];
   readonly #services = new Map<number, ServiceKey>();
   readonly #destinations = new Map<number, { service: ServiceKey; endpoint: Endpoint }>();
-  /** Handles that were deleted; rows may still name them for a while. */
-  readonly #gone: number[] = [];
+  /** Forget handles that were deleted; rows may still name them for a while. */
+  readonly #gone: (() => void)[] = [];
 
   /** @param rings of all threads, the control plane's first */
   constructor(rings: readonly FlightRing[], clock: Clock) {
@@ -74,7 +74,7 @@ export class FlightRecorder implements ChangeListener {
   serviceDeleted(handle: number, nowMs: number): void {
     const key = this.#services.get(handle);
     if (key !== undefined) this.#note({ verb: "remove", service: { key } }, nowMs);
-    this.#forgetLater(handle);
+    this.#forgetLater(this.#services, handle);
   }
 
   destinationAdded(service: number, handle: number, spec: DestinationSpec, nowMs: number): void {
@@ -96,7 +96,7 @@ export class FlightRecorder implements ChangeListener {
     if (known !== undefined) {
       this.#note({ verb: "delete", service: { key: known.service }, destination: known.endpoint }, nowMs);
     }
-    this.#forgetLater(handle);
+    this.#forgetLater(this.#destinations, handle);
   }
 
   weightSet(handle: number, weight: number, nowMs: number): void {
@@ -218,12 +218,10 @@ export class FlightRecorder implements ChangeListener {
     for (const { step } of old) this.#base.apply(step);
   }
 
-  #forgetLater(handle: number): void {
-    this.#gone.push(handle);
-    if (this.#gone.length <= LIMITS.flightRows) return;
-    const oldest = this.#gone.shift() ?? -1;
-    this.#services.delete(oldest);
-    this.#destinations.delete(oldest);
+  /** @param known services or destinations: the same number may be a handle of each */
+  #forgetLater(known: Map<number, unknown>, handle: number): void {
+    this.#gone.push(() => known.delete(handle));
+    if (this.#gone.length > LIMITS.flightRows) this.#gone.shift()?.();
   }
 }
 
