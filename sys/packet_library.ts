@@ -5,7 +5,6 @@
  *
  * @module
  */
-import { SystemError } from "../errors.ts";
 import { checked } from "./errno.ts";
 import { openSymbols, unavailable } from "./libc_library.ts";
 
