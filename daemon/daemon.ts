@@ -256,7 +256,14 @@ export class Daemon implements StatusSource {
       interfaces: hostInterfaces,
       refusal: () => this.#draining ? "lvsd is draining; nothing is changed any more" : undefined,
     });
-    return new ToolDesk({ table, turns: this.#turns, logger, names: () => systemNames(clock), stateFile });
+    return new ToolDesk({
+      table,
+      turns: this.#turns,
+      logger,
+      names: () => systemNames(clock),
+      passed: () => this.#assembly.engines.passed(),
+      stateFile,
+    });
   }
 
   #scheduleTick(): void {

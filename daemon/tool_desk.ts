@@ -9,39 +9,57 @@ import { type Names, NO_NAMES } from "../ipvsadm/names.ts";
 import { PROC_VIEWS, procText } from "../ipvsadm/proc.ts";
 import type { SyncRule } from "../ipvsadm/rules.ts";
 import { exactCommands } from "../ipvsadm/save.ts";
+import type { Table } from "../ipvsadm/table.ts";
 import { runTool, type ToolAnswer, type ToolRequest } from "../ipvsadm/tool.ts";
 import { readState, writeState } from "./state_file.ts";
-import type { ToolTable } from "./tool_table.ts";
 import type { Turns } from "./turns.ts";
 
+/** A table whose changes are counted, and what else of it outlives a restart. */
+export interface KeptTable extends Table {
+  /** Changes so far: tells whether there is something to save. */
+  readonly changes: number;
+  /** `--set` was used. */
+  readonly timeoutsSet: boolean;
+  readonly syncRules: readonly SyncRule[];
+  /** Services that forward nothing, and why. */
+  readonly unserved: readonly { readonly service: string; readonly reason: string }[];
+}
+
 export interface ToolDeskOptions {
-  readonly table: ToolTable;
+  readonly table: KeptTable;
   readonly turns: Turns;
   readonly logger: Logger;
   readonly names: () => Promise<Names>;
+  /** Resolves when every worker has seen the changes made before. */
+  readonly passed: () => Promise<void>;
   /** Path of the state file; undefined keeps nothing. */
   readonly stateFile: string | undefined;
 }
 
 /** One daemon's desk. */
 export class ToolDesk {
-  readonly #table: ToolTable;
+  readonly #table: KeptTable;
   readonly #turns: Turns;
   readonly #logger: Logger;
   readonly #names: () => Promise<Names>;
+  readonly #passed: () => Promise<void>;
   readonly #stateFile: string | undefined;
   /** Changes that are in the state file. */
   #saved = 0;
 
-  constructor({ table, turns, logger, names, stateFile }: ToolDeskOptions) {
+  constructor({ table, turns, logger, names, passed, stateFile }: ToolDeskOptions) {
     this.#table = table;
     this.#turns = turns;
     this.#logger = logger;
     this.#names = names;
+    this.#passed = passed;
     this.#stateFile = stateFile;
   }
 
-  /** Runs one command line; what it changed is in force, and in the state file or refused there, when the answer comes. */
+  /**
+   * Runs one command line. When the answer comes, what it changed is in force in every worker, and in the state file or
+   * refused there.
+   */
   async run(request: ToolRequest): Promise<ToolAnswer> {
     const before = this.#table.changes;
     const answer = await runTool(request, this.#table, await this.#names());
@@ -50,14 +68,14 @@ export class ToolDesk {
       words: request.words.join(" "),
       code: answer.code,
     });
-    const problem = await this.#save();
+    const [problem] = await Promise.all([this.#save(), this.#passed()]);
     if (problem === undefined) return answer;
     const stderr = `${answer.stderr}lvsd: in force, but lost with the next restart: ${problem}\n`;
     return { ...answer, code: answer.code || EXIT.failed, stderr };
   }
 
   /** Services that forward nothing, and why. */
-  get unserved(): readonly { readonly service: string; readonly reason: string }[] {
+  get unserved(): KeptTable["unserved"] {
     return this.#table.unserved;
   }
 

@@ -32,6 +32,7 @@ import {
   unsaidSettings,
 } from "./ruled_service.ts";
 import type { ServiceSet } from "./service_set.ts";
+import type { KeptTable } from "./tool_desk.ts";
 import { ToolRows } from "./tool_rows.ts";
 import type { Turns } from "./turns.ts";
 import type { VirtualService } from "./virtual_service.ts";
@@ -49,7 +50,7 @@ export interface ToolTableOptions {
 }
 
 /** Services for which a socket can stand have listeners; the others are kept by the director alone and forward nothing. */
-export class ToolTable extends DirectorTable {
+export class ToolTable extends DirectorTable implements KeptTable {
   readonly #director: Director;
   readonly #services: ServiceSet;
   readonly #turns: Turns;
@@ -70,18 +71,16 @@ export class ToolTable extends DirectorTable {
     this.#rows = new ToolRows(options);
   }
 
-  /** Changes so far: tells whether there is something to save. */
   get changes(): number {
     return this.#changes;
   }
 
-  /** `--set` was used. */
   get timeoutsSet(): boolean {
     return this.#timeoutsSet;
   }
 
-  /** Services that the director alone keeps, and why. */
-  get unserved(): readonly { readonly service: string; readonly reason: string }[] {
+  /** Services that the director alone keeps. */
+  get unserved(): KeptTable["unserved"] {
     const served = new Set(this.#services.current.map((it) => it.key));
     return this.#director.services().flatMap(({ key }) => {
       const reason = reasonWithoutSocket(key);
