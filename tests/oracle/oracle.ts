@@ -31,7 +31,7 @@ export async function replayAll(directory: string, options: WorldOptions = {}): 
   const paths = await filesBelow(directory);
   const cases = await findCases(paths);
   for (const { directory: folder, recorded } of cases) {
-    tallies.set(`capture ${recorded.case}`, await replayCase(folder, recorded));
+    add(tallies, await replayCase(folder, recorded));
   }
   for (const path of paths.filter((it) => !cases.some((one) => dirname(it) === one.directory))) {
     for (const [name, outcome] of await replayFile(path, options)) count(tallies, name, outcome);
@@ -120,6 +120,19 @@ function count(tallies: Map<string, Tally>, name: string, { steps, difference }:
   tally.steps += steps;
   if (difference === undefined) tally.equal++;
   else tally.firstDifference ??= difference;
+}
+
+/** Two folders may hold takes of one case. */
+function add(tallies: Map<string, Tally>, tally: Tally): void {
+  const known = tallies.get(tally.name);
+  if (known === undefined) {
+    tallies.set(tally.name, tally);
+    return;
+  }
+  known.equal += tally.equal;
+  known.total += tally.total;
+  known.steps += tally.steps;
+  if (tally.firstDifference !== undefined) known.firstDifference ??= tally.firstDifference;
 }
 
 /** Paths of all files, sorted; `path` itself when it is a file. */
