@@ -29,7 +29,7 @@ export function askRules(set: RuleSet, view: PacketView, nowMs: number): RuleAns
       met.push(...rules.map((rule) => describe(set, rule)));
       if (verdict === VERDICT.accept) continue;
       if (view.rule < 0) met.push(`${set.chains[chain]?.name}: policy DROP`);
-      const refusal = verdict === VERDICT.reject ? DROP_REASON.ruleRejected : DROP_REASON.ruleDropped;
+      const refusal = verdict === VERDICT.reject ? DROP_REASON.ruleReject : DROP_REASON.ruleDrop;
       return { refusal, met };
     }
   }

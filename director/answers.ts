@@ -58,7 +58,7 @@ export class Answers {
 
   /** The destination was deleted, and the connection waits for it: dropped, and nothing restarts its timer. */
   hang(flow: Flow, service: number, destination: number): Verdict {
-    const verdict = this.#fill(ACTION.drop, DROP_REASON.destinationDeleted, service);
+    const verdict = this.#fill(ACTION.drop, DROP_REASON.destinationRemoved, service);
     verdict.destination = destination;
     verdict.entry = flow.entry;
     return this.#count(flow, verdict);

@@ -21,7 +21,7 @@ export type EndCause =
   | "timeout" // no packet for the time of its state
   | "evicted" // had ended, and gave way to a new one
   | "rescheduled" // its client port is used for a new connection
-  | "destination-deleted" // `expire_nodest_conn`
+  | "destination-removed" // `expire_nodest_conn`
   | "dropped"; // `drop_entry`, memory is short
 
 /** An entry that has just ended. One object, refilled: copy what is kept. */
@@ -214,7 +214,7 @@ export class Entries {
     };
     for (const row of this.#table.rows()) {
       if (isDeleted(this.#words[row * ENTRY_WORDS + ENTRY.destination] ?? 0)) {
-        this.end(row, "destination-deleted");
+        this.end(row, "destination-removed");
       }
     }
     locks.lock(store.header, HEADER.templateLock);

@@ -27,7 +27,7 @@ export const DROP_REASON = {
   /** The scheduler refused: no server, all weights 0, all overloaded, or a hash that hit such a one. */
   noDestination: 2,
   /** The entry's destination was deleted (`expire_nodest_conn` 0). */
-  destinationDeleted: 3,
+  destinationRemoved: 3,
   /** Not a segment that may open a connection (TCP without SYN). */
   notNew: 4,
   /** The connection table is full of live entries. */
@@ -37,9 +37,9 @@ export const DROP_REASON = {
   /** A persistence engine could not read the packet. */
   persistenceEngine: 7,
   /** A rule on PREROUTING or INPUT said DROP, before the director was asked. */
-  ruleDropped: 8,
+  ruleDrop: 8,
   /** A rule said REJECT. */
-  ruleRejected: 9,
+  ruleReject: 9,
 } as const;
 export type DropReason = typeof DROP_REASON[keyof typeof DROP_REASON];
 

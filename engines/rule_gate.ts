@@ -109,8 +109,8 @@ export class RuleGate implements TrafficEntrance {
   }
 
   /** What the rules refused, by the names of `DROP_REASON`; the director has not seen it. */
-  get drops(): { readonly ruleDropped: number; readonly ruleRejected: number } {
-    return { ruleDropped: this.#dropped, ruleRejected: this.#rejected };
+  get drops(): { readonly ruleDrop: number; readonly ruleReject: number } {
+    return { ruleDrop: this.#dropped, ruleReject: this.#rejected };
   }
 
   /** The director let go of an entry. */
@@ -151,7 +151,7 @@ export class RuleGate implements TrafficEntrance {
     else this.#dropped++;
     const refusal = this.#refusal;
     refusal.action = rejects ? ACTION.reject : ACTION.drop;
-    refusal.reason = rejects ? DROP_REASON.ruleRejected : DROP_REASON.ruleDropped;
+    refusal.reason = rejects ? DROP_REASON.ruleReject : DROP_REASON.ruleDrop;
     refusal.service = flow.service;
     return refusal;
   }

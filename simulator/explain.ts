@@ -138,7 +138,7 @@ function whyOf(facts: {
 const REFUSALS: Readonly<Record<string, string>> = {
   "no-destination":
     "the scheduler has nobody: no destination, all quiesced, all overloaded, or a hash that met such a one",
-  "destination-deleted":
+  "destination-removed":
     "the connection's destination was deleted; its segments are dropped (expire_nodest_conn is 0)",
   "table-full": "the connection table is full",
 };

@@ -243,7 +243,7 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
     const { traffic, clock } = this.#parts;
     const { flow } = this;
     let verdict = traffic.segment(flow, DIRECTION.input, TCP_FLAG.syn, 0, clock.nowMs);
-    if (verdict.reason === DROP_REASON.destinationDeleted) {
+    if (verdict.reason === DROP_REASON.destinationRemoved) {
       // The entry of an earlier connection from this client port, whose destination left: its FINs were dropped as the
       // kernel drops them, so it never reached TIME_WAIT. That connection is over, or this one could not be here.
       traffic.forget(flow, clock.nowMs);

@@ -167,7 +167,7 @@ export class TcpConnection implements DialOwner, ReadSink, Wait {
     const { traffic, clock, flow } = this;
     const nowMs = clock.nowMs();
     let verdict = traffic.segment(flow, DIRECTION.input, TCP_FLAG.syn, 0, nowMs);
-    if (verdict.reason === DROP_REASON.destinationDeleted) {
+    if (verdict.reason === DROP_REASON.destinationRemoved) {
       // The entry of an earlier connection from this client port, whose destination left: its FINs were dropped as the
       // kernel drops them, so it never reached TIME_WAIT. That connection is over, or this one could not be here.
       traffic.forget(flow, nowMs);

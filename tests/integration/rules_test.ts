@@ -71,7 +71,7 @@ peerTest(
     assert.deepEqual(await packets(lvsd, "INPUT"), [1]);
     const { ends } = await lvsd.service();
     assert.equal(ends["rule-drop"], 1);
-    assert.equal((await lvsd.status()).drops["rule-dropped"], 1);
+    assert.equal((await lvsd.status()).drops["rule-drop"], 1);
     assert.match(
       await lvsd.ask("/metrics"),
       /^lvs_rule_packets_total\{chain="INPUT",rule="1",target="DROP",comment="scanner"\} 1$/m,

@@ -93,7 +93,7 @@ export class ScriptedTraffic implements TestTraffic, TrafficEntrance {
     const entry = this.#entries.get(keyOf(flow)) ?? this.#schedule(flow, [], nowMs);
     if (entry === undefined) return this.#answer(ACTION.drop, DROP_REASON.noDestination);
     if (!this.#destinations.has(entry.destination)) {
-      return this.#answer(ACTION.drop, DROP_REASON.destinationDeleted);
+      return this.#answer(ACTION.drop, DROP_REASON.destinationRemoved);
     }
     entry.usedMs = nowMs;
     this.counts.inPackets += flow.packets;

@@ -34,8 +34,8 @@ export const trashCases: Cases = {
     const { b, flow } = withTwo(director);
     director.deleteDestination(b, 0);
     const verdict = from(director, flow, ACK, 500_000);
-    assert.deepEqual([verdict.action, verdict.reason], [ACTION.drop, DROP_REASON.destinationDeleted]);
-    assert.equal(director.drops.destinationDeleted, 1);
+    assert.deepEqual([verdict.action, verdict.reason], [ACTION.drop, DROP_REASON.destinationRemoved]);
+    assert.equal(director.drops.destinationRemoved, 1);
     assert.equal(back(director, flow, ACK, 100_000).action, ACTION.forward, "answers still pass");
     director.advance(1_000_000);
     assert.equal(director.connectionCount, 0);
@@ -59,7 +59,7 @@ export const trashCases: Cases = {
     const { service, b, flow } = withTwo(director);
     director.deleteService(service, 0);
     assert.equal(director.connectionCount, 1);
-    assert.equal(from(director, flow, ACK, 0).reason, DROP_REASON.destinationDeleted);
+    assert.equal(from(director, flow, ACK, 0).reason, DROP_REASON.destinationRemoved);
     assert.equal(from(director, tcp("192.0.2.1:2"), SYN, 0).reason, DROP_REASON.noService);
     const again = director.addService(tcpService(), 0);
     assert.notEqual(again, service);
@@ -144,7 +144,7 @@ export const trashCases: Cases = {
     director.deleteDestination(b, 0);
     assert.equal(director.connectionCount, 1);
     director.advance(4);
-    assert.deepEqual([director.connectionCount, ended], [0, ["destination-deleted"]]);
+    assert.deepEqual([director.connectionCount, ended], [0, ["destination-removed"]]);
     assert.deepEqual(counts(director.destinationView(b)), [0, 0, 0]);
   },
 

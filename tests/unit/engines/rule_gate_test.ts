@@ -65,15 +65,15 @@ Deno.test("gate: DROP and REJECT keep the director from being asked, with their 
   const { gate, director, asked } = gateFor([input([DENY, reject])]);
   assert.deepEqual(open(gate, tcp("192.0.2.66:1000")), {
     action: ACTION.drop,
-    reason: DROP_REASON.ruleDropped,
+    reason: DROP_REASON.ruleDrop,
   });
   assert.deepEqual(open(gate, tcp("192.0.2.67:1000")), {
     action: ACTION.reject,
-    reason: DROP_REASON.ruleRejected,
+    reason: DROP_REASON.ruleReject,
   });
   assert.deepEqual(asked, []);
   assert.equal(director.connectionCount, 0);
-  assert.deepEqual(gate.drops, { ruleDropped: 1, ruleRejected: 1 });
+  assert.deepEqual(gate.drops, { ruleDrop: 1, ruleReject: 1 });
   assert.equal(open(gate, tcp("192.0.2.1:1000")).action, ACTION.forward);
   assert.deepEqual(asked, [{ mark: 0, flags: SYN }]);
 });
@@ -85,7 +85,7 @@ Deno.test("gate: a drop on PREROUTING never reaches INPUT", () => {
     rules: [],
   };
   const { gate, set } = gateFor([prerouting, input([])]);
-  assert.equal(open(gate, tcp("192.0.2.1:1000")).reason, DROP_REASON.ruleDropped);
+  assert.equal(open(gate, tcp("192.0.2.1:1000")).reason, DROP_REASON.ruleDrop);
   assert.equal(set.counters(1).packets, 0);
 });
 
@@ -150,7 +150,7 @@ Deno.test("gate: asked again for a connection whose old entry hung, it does not 
   assert.ok(only);
   director.deleteDestination(only.handle, 0);
   const again = tcp("192.0.2.1:1000");
-  assert.equal(open(gate, again).reason, DROP_REASON.destinationDeleted);
+  assert.equal(open(gate, again).reason, DROP_REASON.destinationRemoved);
   gate.forget(again, 0);
   assert.equal(open(gate, again).reason, DROP_REASON.noDestination);
   assert.equal(set.counters(0).packets, 2);
@@ -162,7 +162,7 @@ Deno.test("gate: rules may name the service that a listener belongs to", () => {
   assert.equal(open(gate, flow).action, ACTION.forward, "not known to be web");
   const known = tcp("192.0.2.1:1001");
   known.service = service;
-  assert.equal(open(gate, known).reason, DROP_REASON.ruleDropped);
+  assert.equal(open(gate, known).reason, DROP_REASON.ruleDrop);
 });
 
 Deno.test("gate: connections of a source count until a reset, both FINs, or the end of their entry", () => {
@@ -172,11 +172,11 @@ Deno.test("gate: connections of a source count until a reset, both FINs, or the 
   const [a, b, c] = flows as [Flow, Flow, Flow];
   assert.equal(open(gate, a).action, ACTION.forward);
   assert.equal(open(gate, b).action, ACTION.forward);
-  assert.equal(open(gate, c).reason, DROP_REASON.ruleDropped);
+  assert.equal(open(gate, c).reason, DROP_REASON.ruleDrop);
   assert.equal(open(gate, tcp("192.0.2.2:1000")).action, ACTION.forward, "another source");
   gate.segment(a, DIRECTION.input, FIN | ACK, 0, 0);
   gate.segment(a, DIRECTION.input, FIN | ACK, 0, 0);
-  assert.equal(open(gate, c).reason, DROP_REASON.ruleDropped, "half closed");
+  assert.equal(open(gate, c).reason, DROP_REASON.ruleDrop, "half closed");
   gate.segment(a, DIRECTION.output, FIN | ACK, 0, 0);
   assert.equal(open(gate, c).action, ACTION.forward);
   gate.segment(b, DIRECTION.output, RST, 0, 0);

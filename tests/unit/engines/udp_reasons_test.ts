@@ -9,10 +9,10 @@ Deno.test("udp reasons: each of the director's refusals has one, in the closed l
   for (const reason of Object.values(DROP_REASON)) assert.ok(END_REASONS.includes(refusalReason(reason)));
   assert.equal(refusalReason(DROP_REASON.noDestination), "no-destination");
   assert.equal(refusalReason(DROP_REASON.tableFull), "table-full");
-  assert.equal(refusalReason(DROP_REASON.destinationDeleted), "destination-removed");
+  assert.equal(refusalReason(DROP_REASON.destinationRemoved), "destination-removed");
   assert.equal(refusalReason(DROP_REASON.noService), "service-removed");
-  assert.equal(refusalReason(DROP_REASON.ruleDropped), "rule-drop");
-  assert.equal(refusalReason(DROP_REASON.ruleRejected), "rule-reject");
+  assert.equal(refusalReason(DROP_REASON.ruleDrop), "rule-drop");
+  assert.equal(refusalReason(DROP_REASON.ruleReject), "rule-reject");
   assert.equal(refusalReason(DROP_REASON.memoryPressure), "memory-pressure");
   assert.equal(refusalReason(DROP_REASON.notNew), "not-new");
   assert.equal(refusalReason(DROP_REASON.persistenceEngine), "persistence-engine");
