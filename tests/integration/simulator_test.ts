@@ -95,7 +95,7 @@ Deno.test("explain: the rules that a flow meets, the one that refuses it, and a 
     const denied = await explainWith(config, "192.0.2.7:40000", "web");
     assert.equal(denied.code, 1, denied.text);
     assert.match(denied.text, /SERVICES? \d+: .*from 192\.0\.2\.0\/24/);
-    assert.match(denied.text, /refused: rule-(dropped|rejected)\n$/);
+    assert.match(denied.text, /refused: rule-(drop|reject)\n$/);
     const marked = await explainWith(config, "198.51.100.9:40000", "web");
     assert.equal(marked.code, 0, marked.text);
     assert.match(marked.text, /PREROUTING 1: MARK from 198\.51\.100\.0\/24 to \S+ MARK set 0x7/);
