@@ -9,13 +9,13 @@ import {
   checkCells,
   type CheckLine,
   checkLogs,
-  checkReplies,
   checkTransfer,
   checkTunnels,
   serveAll,
 } from "./lab/checks.ts";
 import { inside, must } from "./lab/command.ts";
 import { DirectorProcess } from "./lab/director_process.ts";
+import { checkChecksums, judgeReplies, watchReplies } from "./lab/reply_checks.ts";
 import { startServers } from "./lab/servers.ts";
 import {
   buildTopology,
@@ -28,10 +28,18 @@ import {
 } from "./lab/topology.ts";
 
 const USAGE = `usage: deno task lab nat|dr|tun          build, and stay until Ctrl-C
-       deno task lab nat|dr|tun --test   build, check, take down; exit code 0 or 1
+       deno task lab nat|dr|tun --test [--exchanges N]
+                                         build, check, take down; exit code 0 or 1
        deno task lab exec HOST COMMAND   in client, director, rs1, rs2 or rs3: exec client curl http://10.1.0.100/who
        deno task lab down                take everything down`;
+/** Of each cell, unless `--exchanges` says otherwise. Each has a port of its own, and there are twelve cells. */
+const EXCHANGES = { short: 50, proof: 1_000, most: 1_000 } as const;
 const PROOF = Deno.env.get("LVSD_PROOF") !== undefined;
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+/** As a shell tells of a process that SIGINT ended. */
+const INTERRUPTED = 130;
+/** Some 45 segments; as much as there is randomness at once. */
+const PAGE_BYTES = 65_536;
 
 if (import.meta.main) Deno.exitCode = await main(Deno.args);
 
@@ -45,14 +53,25 @@ export async function main(args: readonly string[]): Promise<number> {
   if (verb === "exec" && rest.length > 1) return await execute(rest);
   const mode = LAB_MODES.find((it) => it === verb);
   if (mode === undefined) {
-    print(USAGE);
+    print(`${USAGE}\n\n${drawTopology("nat")}`);
     return EXIT.usage;
   }
   if (Deno.uid() !== 0) {
     print("the lab needs root: it makes network namespaces");
     return EXIT.unavailable;
   }
-  return rest.includes("--test") ? await test(mode) : await play(mode);
+  if (!rest.includes("--test")) return await play(mode);
+  const exchanges = readExchanges(rest);
+  if (exchanges !== undefined) return await test(mode, exchanges);
+  print(`--exchanges takes a number from 1 to ${EXCHANGES.most}`);
+  return EXIT.usage;
+}
+
+function readExchanges(words: readonly string[]): number | undefined {
+  const at = words.indexOf("--exchanges");
+  if (at < 0) return PROOF ? EXCHANGES.proof : EXCHANGES.short;
+  const number = Number(words[at + 1]);
+  return Number.isInteger(number) && number >= 1 && number <= EXCHANGES.most ? number : undefined;
 }
 
 async function execute([host = "", ...command]: readonly string[]): Promise<number> {
@@ -66,35 +85,56 @@ async function execute([host = "", ...command]: readonly string[]): Promise<numb
 }
 
 /** Builds and checks, a line for each check; takes down whatever happens. */
-export async function test(mode: LabMode): Promise<number> {
+export async function test(mode: LabMode, exchanges: number): Promise<number> {
   const folder = await Deno.makeTempDir({ prefix: "lvsd-lab-" });
   Deno.env.set("LVSD_LAB", `lvsd${Deno.pid}${mode}`);
+  const interrupt = () => void leave(folder);
+  for (const signal of SIGNALS) Deno.addSignalListener(signal, interrupt);
   let director: DirectorProcess | undefined;
   try {
     director = await build(mode, folder);
     let failed = 0;
-    const tell = ({ what, problem }: CheckLine) => {
+    for await (const { what, problem } of checkAll(director, mode, folder, exchanges)) {
       print(problem === undefined ? `ok      ${what}` : `FAILED  ${what}: ${problem}`);
       if (problem !== undefined) failed++;
-    };
-    for await (const line of checkCells(director, mode, PROOF ? 1_000 : 50)) tell(line);
-    if (mode === "tun") { for await (const line of checkTunnels(director, 20)) tell(line); }
-    tell(await checkLogs(folder));
-    tell(await checkReplies(director, mode));
-    for (const line of await checkTransfer(folder, 100)) tell(line);
+    }
     print(failed === 0 ? "all checks passed" : `${failed} checks failed`);
     return failed === 0 ? EXIT.ok : EXIT.failed;
   } finally {
     await director?.stop();
     await removeTopology();
-    await Deno.remove(folder, { recursive: true });
+    await Deno.remove(folder, { recursive: true }).catch(() => {});
+    for (const signal of SIGNALS) Deno.removeSignalListener(signal, interrupt);
   }
+}
+
+async function* checkAll(
+  director: DirectorProcess,
+  mode: LabMode,
+  folder: string,
+  exchanges: number,
+): AsyncGenerator<CheckLine> {
+  const replies = await watchReplies(mode, folder);
+  yield* checkCells(director, mode, exchanges);
+  yield await judgeReplies(replies, mode);
+  if (mode === "tun") yield* checkTunnels(director, 20);
+  yield await checkLogs(folder);
+  yield await checkChecksums(director, mode, folder);
+  yield* await checkTransfer(folder, 100);
+}
+
+/** Ctrl-C during checks: whatever they are about to do, nothing of the lab may stay. */
+async function leave(folder: string): Promise<never> {
+  print("interrupted; taking down");
+  do await removeTopology(); while (await isUp());
+  await Deno.remove(folder, { recursive: true }).catch(() => {});
+  Deno.exit(INTERRUPTED);
 }
 
 async function play(mode: LabMode): Promise<number> {
   const folder = await Deno.makeTempDir({ prefix: "lvsd-lab-" });
   const interrupted = new Promise<void>((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => resolve());
+    for (const signal of SIGNALS) Deno.addSignalListener(signal, () => resolve());
   });
   try {
     const director = await build(mode, folder);
@@ -113,6 +153,7 @@ async function play(mode: LabMode): Promise<number> {
 
 async function build(mode: LabMode, folder: string): Promise<DirectorProcess> {
   await must(["chmod", "755", folder]);
+  await Deno.writeFile(`${folder}/page.bin`, crypto.getRandomValues(new Uint8Array(PAGE_BYTES)));
   await buildTopology(mode);
   await startServers(mode, folder);
   return await DirectorProcess.start();

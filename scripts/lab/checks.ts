@@ -5,7 +5,8 @@
  */
 import { inside, must, run } from "./command.ts";
 import type { DirectorProcess } from "./director_process.ts";
-import { accessLog, LAB_NAME, serverPorts } from "./servers.ts";
+import { askDns, askHttp } from "./exchanges.ts";
+import { accessLog, queryLog, serverPorts } from "./servers.ts";
 import { ADDRESS, type LabMode, namespaceOf, serverNumber, SERVERS } from "./topology.ts";
 
 /** One line of the report. */
@@ -28,7 +29,6 @@ const FAMILIES = [4, 6] as const;
 /** Below the ports that the client's system gives away by itself; 1,000 exchanges in each of twelve cells, and in six tunnels. */
 const FIRST_PORT = 10_000;
 const FIRST_TUNNEL_PORT = 23_000;
-const FIRST_REPLY_PORT = 30_000;
 
 /** Gives the director the lab's services under a scheduler. */
 export async function serveAll(director: DirectorProcess, mode: LabMode, scheduler: string): Promise<void> {
@@ -91,42 +91,15 @@ export async function checkLogs(folder: string): Promise<CheckLine> {
   const what = "the real servers' logs name the client";
   const clients = new Set<string>();
   for (const server of SERVERS) {
-    const log = await Deno.readTextFile(accessLog(folder, server)).catch(() => "");
-    for (const line of log.split("\n")) if (line !== "") clients.add(line.split(" ")[0] ?? "");
+    const pages = await Deno.readTextFile(accessLog(folder, server)).catch(() => "");
+    for (const [, client = ""] of pages.matchAll(/^(\S+) /gm)) clients.add(`TCP ${client}`);
+    const names = await Deno.readTextFile(queryLog(folder, server)).catch(() => "");
+    for (const [, client = ""] of names.matchAll(/ query\S+ \S+ from (\S+)$/gm)) clients.add(`UDP ${client}`);
   }
-  const strangers = [...clients].filter((it) => it !== ADDRESS.client4 && it !== ADDRESS.client6);
-  if (clients.size === 2 && strangers.length === 0) return { what };
+  const { client4, client6 } = ADDRESS;
+  const wanted = ["TCP", "UDP"].flatMap((it) => [`${it} ${client4}`, `${it} ${client6}`]);
+  if (clients.size === wanted.length && wanted.every((it) => clients.has(it))) return { what };
   return { what, problem: `they name ${[...clients].join(", ") || "nobody"}` };
-}
-
-/**
- * Which way replies take: with NAT all through the director, from the virtual address and port; with DR and TUN none.
- */
-export async function checkReplies(director: DirectorProcess, mode: LabMode): Promise<CheckLine> {
-  await serveAll(director, mode, "rr");
-  const capture = new Deno.Command("ip", {
-    args: inside(namespaceOf("client"), ["tcpdump", "-lnn", "-i", "c0", "tcp and dst host 10.1.0.10"]).slice(
-      1,
-    ),
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const listening = capture.stderr.getReader();
-  await listening.read();
-  listening.releaseLock();
-  await askHttp(4, 20, FIRST_REPLY_PORT);
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  capture.kill("SIGTERM");
-  const { stdout } = await capture.output();
-  const replies = new TextDecoder().decode(stdout).split("\n").filter((it) => it !== "");
-  const foreign = replies.filter((it) => !it.includes(`${ADDRESS.virtual4}.80 >`));
-  if (mode !== "nat") {
-    const what = "not one reply packet comes through the director";
-    return replies.length === 0 ? { what } : { what, problem: `${replies.length} do: ${replies[0]}` };
-  }
-  const what = "all replies come from the virtual address and its port";
-  if (replies.length > 0 && foreign.length === 0) return { what };
-  return { what, problem: foreign[0] ?? "there were none" };
 }
 
 /** A hundred mebibytes each way, equal at the other end. */
@@ -170,42 +143,6 @@ export async function checkTransfer(folder: string, mebibytes: number): Promise<
       `HTTP ${up.stdout}, curl: ${up.code}`,
     ),
   ];
-}
-
-/**
- * Each connection from a port of its own: one that the system chose may have been had by an earlier connection, whose entry, in
- * FIN_WAIT for 120 s under DR and TUN, takes the new one to the same server, under whatever scheduler that was.
- */
-async function askHttp(family: 4 | 6, exchanges: number, firstPort: number): Promise<string[]> {
-  const host = family === 4 ? ADDRESS.virtual4 : `[${ADDRESS.virtual6}]`;
-  const requests = Array.from({ length: exchanges }, (_, i) => [
-    ...(i === 0 ? [] : ["--next"]),
-    ...["-s", "-g", "--max-time", "20", "--local-port", `${firstPort + i}`, `http://${host}/who`],
-  ]);
-  const { stdout } = await run(inside(namespaceOf("client"), ["curl", ...requests.flat()]));
-  return stdout.split("\n").filter((it) => it !== "").map((it) => it.split(" ")[0] ?? "");
-}
-
-/**
- * Each question from a port of its own: dig chooses by chance, and a port that comes back within the 300 s of a UDP entry goes
- * to the same server, under whatever scheduler that was.
- */
-async function askDns(family: 4 | 6, exchanges: number, firstPort: number): Promise<string[]> {
-  const [client, server] = family === 4
-    ? [ADDRESS.client4, ADDRESS.virtual4]
-    : [ADDRESS.client6, ADDRESS.virtual6];
-  const questions = Array.from(
-    { length: exchanges },
-    (_, i) => `-b ${client}#${firstPort + i} @${server} +short +time=2 +tries=1 ${LAB_NAME}`,
-  );
-  const { stdout } = await run(
-    inside(namespaceOf("client"), ["dig", "-f", "-"]),
-    `${questions.join("\n")}\n`,
-  );
-  return stdout.split("\n").flatMap((line) => {
-    const found = SERVERS.find((it) => line === `192.0.2.${serverNumber(it)}`);
-    return found === undefined ? [] : [found];
-  });
 }
 
 function judge(answers: readonly string[], exchanges: number, scheduler: string): string | undefined {

@@ -5,7 +5,7 @@
  */
 import { run } from "./command.ts";
 
-const PROGRAMS = ["ip", "nginx", "dnsmasq", "curl", "dig", "tcpdump"] as const;
+const PROGRAMS = ["ip", "nginx", "dnsmasq", "curl", "dig", "tcpdump", "ethtool"] as const;
 
 /** Why no lab can be built here; undefined when one can. */
 export async function missingForLab(): Promise<string | undefined> {

@@ -26,6 +26,11 @@ export function accessLog(folder: string, server: string): string {
   return join(folder, `${server}.access.log`);
 }
 
+/** File in which its dnsmasq notes who asked. */
+export function queryLog(folder: string, server: string): string {
+  return join(folder, `${server}.dns.log`);
+}
+
 /** Starts all servers; they live until their namespace is taken down. */
 export async function startServers(mode: LabMode, folder: string): Promise<void> {
   for (const server of serversOfOurs(mode)) await setUpServer(mode, folder, server);
@@ -99,6 +104,6 @@ async function startDnsmasq(mode: LabMode, folder: string, server: string): Prom
     `--port=${serverPorts(mode).dns}`,
     `--address=/${LAB_NAME}/192.0.2.${number}`,
     `--log-queries=extra`,
-    `--log-facility=${join(folder, `${server}.dns.log`)}`,
+    `--log-facility=${queryLog(folder, server)}`,
   ]));
 }

@@ -7,10 +7,12 @@ import { run } from "../../scripts/lab/command.ts";
 import { missingForLab } from "../../scripts/lab/needs.ts";
 
 const LAB = fileURLToPath(new URL("../../scripts/lab.ts", import.meta.url));
+/** As a shell tells of a process that SIGINT ended. */
+const INTERRUPTED = 130;
 const reason = await missingForLab();
 const isPromised = Deno.env.get("CI") === "true";
 
-for (const [mode, checks] of [["nat", 16], ["dr", 16], ["tun", 22]] as const) {
+for (const [mode, checks] of [["nat", 17], ["dr", 17], ["tun", 23]] as const) {
   const skipped = reason === undefined || isPromised ? "" : ` (skipped: ${reason})`;
   Deno.test({
     name: `lab ${mode}: every cell, logs, replies and large transfers${skipped}`,
@@ -27,3 +29,30 @@ for (const [mode, checks] of [["nat", 16], ["dr", 16], ["tun", 22]] as const) {
     },
   });
 }
+
+Deno.test({
+  name: `lab: Ctrl-C during checks takes everything down${
+    reason === undefined || isPromised ? "" : ` (skipped: ${reason})`
+  }`,
+  ignore: reason !== undefined && !isPromised,
+  async fn() {
+    assert.equal(reason, undefined);
+    const command = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", LAB, "nat", "--test", "--exchanges", "200"],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "inherit",
+    });
+    const child = command.spawn();
+    const output = child.stdout.pipeThrough(new TextDecoderStream());
+    let said = "";
+    for await (const text of output) {
+      said += text;
+      // Once, in the midst of the cells.
+      if (!said.includes("interrupted") && said.includes("ok ")) child.kill("SIGINT");
+    }
+    assert.equal((await child.status).code, INTERRUPTED, said);
+    const left = (await run(["ip", "netns", "list"])).stdout;
+    assert.ok(!left.includes(`lvsd${child.pid}nat`), left);
+  },
+});
