@@ -70,7 +70,7 @@ export function assemble(options: DaemonOptions, questions: AssemblyQuestions): 
   const { director, record, flights } = recordedDirector({
     clock,
     random,
-    workers: workers + (packet === undefined ? 0 : 1),
+    workers: workers + (packet.place === undefined ? 0 : 1),
     onExpire: (entry) => {
       rules.gate.entryEnded(entry);
       engines.engine.entryExpired(entry);

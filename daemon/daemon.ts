@@ -21,7 +21,7 @@ import type { ServiceReference } from "../simulator/script.ts";
 import type { EngineLog } from "./engine_log.ts";
 import { assemble, type Assembly } from "./assembly.ts";
 import { hostInterfaces } from "./own_listeners.ts";
-import { refuseEmulation } from "./emulation.ts";
+import { EmulationLog, refuseEmulation } from "./emulation.ts";
 import { Reloader } from "./reloader.ts";
 import { Switches } from "./switches.ts";
 import { ServiceSet } from "./service_set.ts";
@@ -40,6 +40,7 @@ export class Daemon implements StatusSource {
   readonly #assembly: Assembly;
   readonly #services: ServiceSet;
   readonly #switches: Switches;
+  readonly #emulation: EmulationLog;
   readonly #reloader: Reloader;
   readonly #turns = new Turns();
   readonly #tool: ToolDesk;
@@ -63,6 +64,7 @@ export class Daemon implements StatusSource {
     this.engine = this.#assembly.engine;
     this.#services = new ServiceSet(this.#assembly);
     this.#switches = new Switches(this.director.sysctl, options.logger);
+    this.#emulation = new EmulationLog(options.logger);
     this.#reloader = new Reloader({
       ...options,
       load: async () => {
@@ -239,6 +241,7 @@ export class Daemon implements StatusSource {
     const { rules, engines } = this.#assembly;
     engines.judge(rules.areInForce, rules.areCounted);
     await engines.setRules(config);
+    this.#emulation.tell(config, engines);
     await this.#services.listen();
     this.#assembly.rules.namesChanged();
     await engines.passed();
@@ -249,7 +252,7 @@ export class Daemon implements StatusSource {
     const table = new ToolTable({
       director: this.director,
       services: this.#services,
-      engine: this.engine.name,
+      engines: this.#assembly.engines,
       turns: this.#turns,
       logger,
       nowMs: () => clock.nowMs(),

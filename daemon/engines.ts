@@ -14,8 +14,14 @@ import { HandOverEngine } from "../engines/hand_over/hand_over.ts";
 import { PacketEngine } from "../engines/packet/packet_engine.ts";
 import { PortableEngine } from "../engines/portable/portable.ts";
 import { type EngineChoice, RoutedEngine } from "../engines/routed.ts";
+import { SystemError } from "../errors.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { Random } from "../net/random.ts";
+import { PacketLibrary } from "../sys/packet_library.ts";
+import { PacketSocket } from "../sys/packet_socket.ts";
+
+/** Least memory of a packet socket's ring. */
+const TRIAL_RING_BYTES = 1 << 20;
 
 /** What engines are made of. */
 export interface EngineParts {
@@ -26,11 +32,18 @@ export interface EngineParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly workers: number;
-  /** The packet engine's interfaces, and the number of its thread; undefined: it does not run. */
-  readonly packet: { readonly config: PacketConfig; readonly workerIndex: number } | undefined;
+  readonly packet: PacketPlace;
   /** Flight rings of the workers. */
   readonly flights: readonly ArrayBufferLike[];
   isOwnListener(protocol: Binding["protocol"], target: Endpoint): boolean;
+}
+
+/** Where the packet engine runs, or why it does not. */
+export interface PacketPlace {
+  /** `""` when it can run. */
+  readonly obstacle: string;
+  /** Its interfaces, and the number of its thread. */
+  readonly place?: { readonly config: PacketConfig; readonly workerIndex: number };
 }
 
 /** What there is to choose by. */
@@ -43,7 +56,19 @@ export interface EngineWish {
 /** Why the packet engine cannot run here, `""` when it can. */
 export function packetObstacle(config: PacketConfig | undefined): string {
   if (config === undefined) return 'the packet engine needs the section "packet", which names its interfaces';
-  return engineObstacle("packet");
+  return engineObstacle("packet") || packetSocketObstacle(config);
+}
+
+/** Found out by trying: capabilities and interfaces are the system's to judge. */
+function packetSocketObstacle({ interfaces }: PacketConfig): string {
+  try {
+    using library = PacketLibrary.open();
+    for (const { name } of interfaces) PacketSocket.open(library, name, TRIAL_RING_BYTES)[Symbol.dispose]();
+    return "";
+  } catch (error) {
+    if (error instanceof SystemError) return error.message;
+    throw error;
+  }
 }
 
 /** Why the native engine cannot run here, `""` when it can. */
@@ -69,10 +94,11 @@ export function workerCount(wished: number | "auto"): number {
   return wished === "auto" ? Math.max(1, Math.min(8, navigator.hardwareConcurrency - 1)) : wished;
 }
 
-/** The packet engine's thread, with the number behind those of the native engine; undefined where it does not run. */
-export function packetPlace(config: PacketConfig | undefined, workers: number): EngineParts["packet"] {
-  if (config === undefined || packetObstacle(config) !== "") return undefined;
-  return { config, workerIndex: workers + 1 };
+/** The packet engine's thread has the number behind those of the native engine. */
+export function packetPlace(config: PacketConfig | undefined, workers: number): PacketPlace {
+  const obstacle = packetObstacle(config);
+  if (config === undefined || obstacle !== "") return { obstacle };
+  return { obstacle, place: { config, workerIndex: workers + 1 } };
 }
 
 /** Engines of a daemon. */
@@ -81,7 +107,8 @@ export class Engines {
   readonly #portable: PortableEngine;
   readonly #native: NativeEngine | undefined;
   readonly #packet: PacketEngine | undefined;
-  readonly #packetObstacle: string;
+  /** Why there are no real packets, `""` when there are. */
+  readonly packetObstacle: string;
   readonly #handOver: HandOverEngine;
   readonly #obstacle: string;
 
@@ -90,13 +117,14 @@ export class Engines {
     this.#portable = new PortableEngine(parts);
     this.#native = this.#obstacle === "" ? new NativeEngine({ ...parts, judge: parts.traffic }) : undefined;
     const { packet, director, random } = parts;
-    this.#packetObstacle = packetObstacle(packet?.config);
-    this.#packet = packet === undefined || this.#packetObstacle !== "" ? undefined : new PacketEngine({
+    const { place } = packet;
+    this.packetObstacle = packet.obstacle;
+    this.#packet = place === undefined ? undefined : new PacketEngine({
       store: director.store,
-      workerIndex: packet.workerIndex,
+      workerIndex: place.workerIndex,
       random,
-      wiring: { ...packet.config, virtualAddresses: [] },
-      attachConnections: (memory) => director.attachConnections(packet.workerIndex, memory),
+      wiring: { ...place.config, virtualAddresses: [] },
+      attachConnections: (memory) => director.attachConnections(place.workerIndex, memory),
       activeConns: (service) => activeConns(director, service),
     });
     this.#handOver = new HandOverEngine(parts);
@@ -114,7 +142,7 @@ export class Engines {
   choiceFor({ protocol, engine = "auto", mode = "nat" }: EngineWish): EngineChoice {
     const native = this.#native;
     if (engine === "packet" || (engine === "auto" && mode !== "nat" && this.#packet !== undefined)) {
-      if (this.#packet === undefined) return this.#portableBecause(this.#packetObstacle);
+      if (this.#packet === undefined) return this.#portableBecause(this.packetObstacle);
       const reason = engine === "packet"
         ? 'the configuration says "engine: packet"'
         : `${mode} is about packets, and the section "packet" names interfaces`;

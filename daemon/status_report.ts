@@ -108,6 +108,7 @@ function serviceStatus(service: VirtualService, facts: ReportFacts): ServiceStat
   const emulation = emulationOf(
     [config.mode, ...service.members.map((it) => it.config.method)],
     choice.engine.name,
+    facts.assembly.engines.packetObstacle,
   );
   return {
     name: config.name,

@@ -7,11 +7,16 @@ import { NO_NUMBERS } from "../ipvsadm/table.ts";
 import type { DestinationNote, DestinationRow, ServiceRow } from "../ipvsadm/table.ts";
 import { PLAIN_TUNNEL } from "../modes/tunnel.ts";
 import { isNamed } from "../net/endpoint.ts";
+import type { Engine } from "../engines/engine.ts";
+import { emulationFor, emulationOf } from "./emulation.ts";
+import type { Engines } from "./engines.ts";
 import type { Member } from "./member.ts";
 import { identityOf, reasonWithoutSocket } from "./ruled_service.ts";
 import type { ServiceSet } from "./service_set.ts";
 import { stateOfMember } from "./status_report.ts";
 import type { VirtualService } from "./virtual_service.ts";
+
+type EngineName = Engine["name"];
 
 /** In the place of an engine: nobody moves the bytes. */
 const UNSERVED = "none";
@@ -19,11 +24,11 @@ const UNSERVED = "none";
 /** Adds to the director's rows. */
 export class ToolRows {
   readonly #services: ServiceSet;
-  readonly #engine: string;
+  readonly #engines: Engines;
 
-  constructor({ services, engine }: { readonly services: ServiceSet; readonly engine: string }) {
+  constructor({ services, engines }: { readonly services: ServiceSet; readonly engines: Engines }) {
     this.#services = services;
-    this.#engine = engine;
+    this.#engines = engines;
   }
 
   /** Without services that a reload removed and that live on until their connections have ended. */
@@ -40,26 +45,39 @@ export class ToolRows {
   }
 
   #unlistened(reason: string): NonNullable<ServiceRow["note"]> {
-    return { name: "", owner: "ipvsadm", changed: false, state: "unbound", reason, engine: UNSERVED };
+    return {
+      name: "",
+      owner: "ipvsadm",
+      changed: false,
+      state: "unbound",
+      reason,
+      engine: UNSERVED,
+      emulated: "",
+    };
   }
 
   #withService(row: ServiceRow, service: VirtualService): ServiceRow {
     const { listener, config, members, sorryServer } = service;
+    const engine = this.#engines.choiceFor(config).engine.name;
     const held = row.destinations.map((it) => {
       const member = members.find((one) => isAt(one, it));
-      if (member !== undefined) return withMember(it, member, service);
+      if (member !== undefined) return { ...it, note: noteOf(member, service, engine) };
       return sorryServer !== undefined && isAt(sorryServer, it) ? { ...it, standsIn: true } : it;
     });
     return {
       ...row,
-      destinations: [...held, ...members.flatMap((it) => it.handle < 0 ? absentRow(it, service) : [])],
+      destinations: [
+        ...held,
+        ...members.flatMap((it) => it.handle < 0 ? absentRow(it, service, engine) : []),
+      ],
       note: {
         name: config.name,
         owner: this.#services.ownerOf(service),
         changed: this.#services.isChanged(service),
         state: listener.state,
         reason: listener.problem,
-        engine: this.#engine,
+        engine,
+        emulated: emulationFor(config, this.#engines),
       },
     };
   }
@@ -69,12 +87,8 @@ function isAt({ endpoint }: Member, { address, port }: DestinationRow): boolean 
   return endpoint !== undefined && endpoint.port === port && endpoint.address.equals(address);
 }
 
-function withMember(row: DestinationRow, member: Member, service: VirtualService): DestinationRow {
-  return { ...row, note: noteOf(member, service) };
-}
-
 /** A destination that health or a name without an address keeps out of the director; none without any address. */
-function absentRow(member: Member, service: VirtualService): DestinationRow[] {
+function absentRow(member: Member, service: VirtualService, engine: EngineName): DestinationRow[] {
   const { config, endpoint } = member;
   const place = endpoint ?? (isNamed(config.endpoint) ? undefined : config.endpoint);
   if (place === undefined) return [];
@@ -92,16 +106,16 @@ function absentRow(member: Member, service: VirtualService): DestinationRow[] {
     persistentConns: 0,
     totals: NO_NUMBERS,
     rates: NO_NUMBERS,
-    note: noteOf(member, service),
+    note: noteOf(member, service, engine),
   }];
 }
 
-function noteOf(member: Member, { config }: VirtualService): DestinationNote {
+function noteOf(member: Member, { config }: VirtualService, engine: EngineName): DestinationNote {
   const isWatched = (member.config.healthCheck ?? config.healthCheck ?? false) !== false ||
     config.passive !== undefined;
   return {
     name: member.config.name,
     state: stateOfMember(member, isWatched),
-    emulated: (member.config.method ?? config.mode) !== "nat",
+    emulated: emulationOf([member.config.method ?? config.mode], engine) !== "",
   };
 }

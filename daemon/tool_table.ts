@@ -23,6 +23,7 @@ import type {
 } from "../ipvsadm/rules.ts";
 import type { NetworkInterface } from "../ipvsadm/sync_daemons.ts";
 import type { ServiceRow } from "../ipvsadm/table.ts";
+import type { Engines } from "./engines.ts";
 import type { Member } from "./member.ts";
 import {
   destinationConfigOf,
@@ -40,7 +41,7 @@ import type { VirtualService } from "./virtual_service.ts";
 export interface ToolTableOptions {
   readonly director: Director;
   readonly services: ServiceSet;
-  readonly engine: string;
+  readonly engines: Engines;
   readonly turns: Turns;
   readonly logger: Logger;
   readonly nowMs: () => number;

@@ -35,7 +35,8 @@ async function serviceText({ key, note, scheduler }: ServiceRow, names: Names): 
   const state = note.reason === "" ? note.state : `${note.state} (${note.reason})`;
   const owner = note.changed ? `${note.owner}, changed by ipvsadm` : note.owner;
   const name = note.name === "" ? "" : ` name=${note.name}`;
-  return `${place} ${scheduler}${name} owner=${owner} engine=${note.engine} ${state}`;
+  const emulated = note.emulated === "" ? "" : ` emulated: ${note.emulated}`;
+  return `${place} ${scheduler}${name} owner=${owner} engine=${note.engine} ${state}${emulated}`;
 }
 
 async function destinationText(row: DestinationRow, { key }: ServiceRow, names: Names): Promise<string> {

@@ -62,6 +62,8 @@ export interface ServiceNote {
   /** Why not listening, `""` while it is. */
   readonly reason: string;
   readonly engine: string;
+  /** What the engine does in place of the forwarding method, and why; `""` where the method is real. */
+  readonly emulated: string;
 }
 
 export interface DestinationNote {

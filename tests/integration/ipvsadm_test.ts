@@ -87,6 +87,10 @@ Deno.test("what cannot be served is kept, and says so", async () => {
   assert.match(own, /FWM 7 rr .*unbound/);
   assert.match(own, /127\.0\.0\.1:0 wlc .*unbound/);
   assert.match(own, new RegExp(`-> 127\\.0\\.0\\.1:${port} dr weight=0/1 loop emulated`));
+  assert.match(
+    own,
+    /engine=(native|portable) listening emulated: dr needs the packet engine; .* why: .*section "packet"/,
+  );
   await assert.rejects(ask(port), TypeError, "no traffic for a loop");
   const services = JSON.parse(await tool.run("-L --json"));
   assert.equal(services.length, 5);

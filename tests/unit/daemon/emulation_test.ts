@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { SystemError } from "../../../errors.ts";
 import { emulationOf } from "../../../daemon/emulation.ts";
+import { packetObstacle } from "../../../daemon/engines.ts";
 import { DaemonSetting } from "../../integration/daemon_setting.ts";
 
 const DR = { name: "web", listen: "127.0.0.1:0", mode: "dr", destinations: [], healthCheck: "off" };
@@ -37,4 +38,15 @@ Deno.test("emulated: by method and engine, of the service or of a destination", 
   assert.equal(emulationOf(["dr", "tun"], "packet"), "");
   assert.match(emulationOf(["nat", "tun"], "native"), /^tun needs .* answers pass the director/);
   assert.match(emulationOf(["dr"], "hand-over"), /answers bypass the director/);
+});
+
+Deno.test({
+  name: "emulated: the reason says why there are no packets: an interface that this host does not have",
+  ignore: Deno.build.os !== "linux",
+  fn() {
+    const interfaces = [{ name: "no-such0", vlan: 0, addresses: ["10.0.0.1/24"] }];
+    const obstacle = packetObstacle({ interfaces, routes: [] });
+    assert.match(obstacle, /no-such0/);
+    assert.ok(emulationOf(["dr"], "native", obstacle).endsWith(`; why: ${obstacle}`));
+  },
 });
