@@ -155,6 +155,8 @@ export interface ServiceStatus {
   readonly engine: string;
   /** Why this engine. */
   readonly engineReason: string;
+  /** Settings of the configuration that do nothing here, each with the reason. */
+  readonly notInForce: readonly { readonly setting: string; readonly reason: string }[];
   readonly persistence: { readonly timeoutSeconds: number; readonly prefixLength: number } | null;
   readonly onePacket: boolean;
   /** Client connections and UDP sessions that hold a socket now. */

@@ -107,6 +107,9 @@ function serviceLines(service: ServiceStatus, paint: (colour: Colour) => Paint):
     (service.packetsCounted ? `, ${counters.packetsIn} packets in, ${counters.packetsOut} out` : ""),
   ];
   if (service.emulated) lines.push(paint("warning")(`  emulated${because(service.emulatedReason)}`));
+  for (const { setting, reason } of service.notInForce) {
+    lines.push(paint("warning")(`  ${setting} is not in force: ${reason}`));
+  }
   if (sorryServer !== null) {
     const use = sorryServer.active ? paint("warning")("active") : "standing by";
     lines.push(`  sorry server ${sorryServer.address}: ${use}`);

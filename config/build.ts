@@ -25,6 +25,7 @@ import { buildRules } from "./rule_build.ts";
 import type { WrittenConfig } from "./schema.ts";
 import { withPort } from "./service_rules.ts";
 import type { WrittenService } from "./service_schema.ts";
+import { buildTcpOptions } from "./tcp_schema.ts";
 
 /** Interval while a change is being confirmed, unless the normal one is shorter still. */
 const FAST_INTERVAL_MS = 500;
@@ -102,6 +103,7 @@ function buildService(written: WrittenService): ServiceConfig {
     acceptProxyFrom,
     maxConnections: written.maxConnections,
     maxSessions,
+    tcp: written.tcp === undefined ? undefined : buildTcpOptions(written.tcp),
     onDown: written.onDown,
     whenAllDown: written.whenAllDown,
     sorryServer: sorryServer === undefined ? undefined : withPort(sorryServer, ownPort).endpoint,

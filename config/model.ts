@@ -11,6 +11,7 @@ import type { Endpoint, EndpointText } from "../net/endpoint.ts";
 import type { Tunnel } from "../modes/tunnel.ts";
 import type { ForwardingMethodName } from "../modes/rules.ts";
 import type { Prefix } from "../net/prefix.ts";
+import type { TcpOptions } from "../net/tcp_options.ts";
 
 export interface Config {
   /** File it came from, `""` for one made from command-line options. */
@@ -100,6 +101,8 @@ export interface ServiceConfig {
   readonly acceptProxyFrom: readonly Prefix[];
   readonly maxConnections?: number;
   readonly maxSessions: number;
+  /** Options of its sockets; undefined: the kernel's. */
+  readonly tcp?: TcpOptions;
   readonly onDown: "quiesce" | "remove";
   /** When every destination is down and there is no sorry server: refuse, or use all as if they were up. */
   readonly whenAllDown: "refuse" | "use-all";

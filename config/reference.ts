@@ -64,6 +64,8 @@ export function configReference(): string {
       ...service,
       description: "One virtual service; `services` is a list of them.",
     }),
+    ...section("services[].tcp", inService["tcp"] ?? {}),
+    ...section("services[].tcp.keepAlive", inService["tcp"]?.properties?.["keepAlive"] ?? {}),
     ...section("services[].persistence", mappingOf(inService["persistence"])),
     ...section("services[].passive", mappingOf(inService["passive"])),
     ...section("services[].destinations[]", mappingOf(inService["destinations"]?.items)),

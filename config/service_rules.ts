@@ -24,6 +24,7 @@ export const SERVICE_RULES: readonly ServiceRule[] = [
   optionsFitTheProtocol,
   persistenceFitsTheFamily,
   engineFitsTheProtocol,
+  engineSetsTheOptions,
   methodAllowsTheService,
   methodAllowsTheServers,
   handOverFits,
@@ -77,6 +78,7 @@ const PROTOCOL_KEYS: Readonly<Record<string, { protocol: "tcp" | "udp"; why: str
     protocol: "tcp",
     why: "acceptProxyFrom is only for TCP services: the header begins a byte stream",
   },
+  tcp: { protocol: "tcp", why: "tcp has options of TCP sockets; this service is udp" },
 };
 
 function* optionsFitTheProtocol(service: ReadableService, at: Path): Iterable<Mistake> {
@@ -119,6 +121,20 @@ function* engineFitsTheProtocol({ protocol, persistence }: ReadableService, at: 
     [...at, "persistence", "engine"],
     `persistence engine ${persistence.engine} reads datagrams; this service is ${protocol}, all of it would be dropped`,
   );
+}
+
+/** What can only be on an engine that is not the native one. */
+function* engineSetsTheOptions(service: ReadableService, at: Path): Iterable<Mistake> {
+  const { destinations, engine, written } = service;
+  if (!written.has("tcp")) return;
+  const why = destinations.some((it) => it.handOver !== undefined)
+    ? "a service with handOver gives its sockets away"
+    : destinations.some((it) => it.tunnelTo !== undefined)
+    ? "a service with tunnelTo is for the portable engine, which sets no options of sockets"
+    : engine === "portable" || engine === "packet"
+    ? `the ${engine} engine sets no options of sockets`
+    : undefined;
+  if (why !== undefined) yield { path: [...at, "tcp"], part: "key", message: `${why}; take tcp out` };
 }
 
 function* methodAllowsTheService(service: ReadableService, at: Path): Iterable<Mistake> {

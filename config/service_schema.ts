@@ -16,6 +16,7 @@ import { persistence } from "./persistence_schema.ts";
 import { limit } from "./rule_schema.ts";
 import { SCHEDULER_FLAGS } from "./scheduler_flags.ts";
 import { either, list, mayBeEmpty, section, word } from "./sections.ts";
+import { tcpOptions } from "./tcp_schema.ts";
 
 const passive = section({
   failures: integer(1, 1_000).default(3).describe("Failed connects in a row that take a destination down."),
@@ -67,6 +68,9 @@ const connections = {
     .meta({ defaultText: "no limit", example: 1_000 }),
   maxSessions: integer(1, LIMITS.udpSessionsPerService).default(LIMITS.udpSessionsPerService)
     .describe("Sessions at once; the least recently used one gives way. UDP only."),
+  tcp: tcpOptions.optional()
+    .describe("Options of the sockets of the native engine, by the kernel's words. TCP only.")
+    .meta({ defaultText: "the kernel's", example: { userTimeout: "30s" } }),
 };
 
 const access = {

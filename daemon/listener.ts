@@ -6,7 +6,7 @@
  */
 import type { Logger } from "@logtape/logtape";
 import type { Clock, Timer } from "../clock.ts";
-import type { Binding, BindingOptions, Engine, OpenBinding } from "../engines/engine.ts";
+import type { Binding, BindingOptions, Engine, NotInForce, OpenBinding } from "../engines/engine.ts";
 import { SystemError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
 import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
@@ -51,6 +51,11 @@ export class Listener {
   /** Why it is not listening, `""` while it is. */
   get problem(): string {
     return this.#open === undefined ? this.#problem : "";
+  }
+
+  /** What of the options does nothing here. */
+  get notInForce(): readonly NotInForce[] {
+    return this.#open?.notInForce ?? [];
   }
 
   /** The address really bound, else the one wished for. */

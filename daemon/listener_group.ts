@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Binding, BindingOptions } from "../engines/engine.ts";
+import type { Binding, BindingOptions, NotInForce } from "../engines/engine.ts";
 import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
 import { Listener, type ListenerParts, type ListenerState } from "./listener.ts";
 
@@ -33,6 +33,11 @@ export class ListenerGroup {
   get problem(): string {
     if (this.#listeners.size === 0) return this.#isWanted ? "" : this.#problem;
     return [...this.#listeners.values()].find((it) => it.problem !== "")?.problem ?? "";
+  }
+
+  /** What of the options does nothing here. */
+  get notInForce(): readonly NotInForce[] {
+    return [...this.#listeners.values()].flatMap((it) => it.notInForce);
   }
 
   /** The addresses really bound, else those wished for. */

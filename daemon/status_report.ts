@@ -124,6 +124,7 @@ function serviceStatus(service: VirtualService, facts: ReportFacts): ServiceStat
     emulatedReason: emulation,
     engine: choice.engine.name,
     engineReason: choice.reason,
+    notInForce: service.notInForce,
     persistence: persistence === undefined
       ? null
       : { timeoutSeconds: persistence.timeoutMs / 1_000, prefixLength: persistence.prefixLength },

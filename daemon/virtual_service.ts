@@ -6,7 +6,7 @@
 import type { DestinationConfig, HealthCheckConfig, ServiceConfig } from "../config/model.ts";
 import { serviceIdentity } from "../config/plan.ts";
 import { serviceSpecification } from "../config/specification.ts";
-import type { Binding, BindingOptions } from "../engines/engine.ts";
+import type { Binding, BindingOptions, NotInForce } from "../engines/engine.ts";
 import type { Check } from "../healthcheck/check.ts";
 import { makeCheck } from "../healthcheck/make_check.ts";
 import type { HealthChange, Watch } from "../healthcheck/monitor.ts";
@@ -16,6 +16,7 @@ import type { Assembly } from "./assembly.ts";
 import { Complaints } from "./complaints.ts";
 import { ListenerGroup } from "./listener_group.ts";
 import { Member } from "./member.ts";
+import { settingsNotInForce } from "./not_in_force.ts";
 import { decidePool } from "./pool.ts";
 
 /** One virtual service. Every change of what is known or configured ends in `settle()`. */
@@ -29,6 +30,8 @@ export class VirtualService {
   #members: Member[] = [];
   #sorry: Member | undefined;
   #liveCount = 0;
+  /** What the log has said of settings that do nothing. */
+  #toldNotInForce: ReadonlyMap<string, string> = new Map();
 
   constructor(config: ServiceConfig, around: Assembly) {
     this.key = serviceIdentity(config);
@@ -68,6 +71,12 @@ export class VirtualService {
     return this.#liveCount;
   }
 
+  /** Settings that do nothing here. */
+  get notInForce(): readonly NotInForce[] {
+    const { engine } = this.#around.engines.choiceFor(this.#config);
+    return settingsNotInForce(this.#config, engine.name, this.listener.notInForce);
+  }
+
   healthId(member: Member): string {
     return `${this.key} ${member.key}`;
   }
@@ -85,6 +94,7 @@ export class VirtualService {
     }
     this.#config = config;
     this.listener.update(optionsOf(config));
+    if (this.listener.state === "listening") this.#tellNotInForce();
     this.#configure(config);
     this.#restoreOrder();
   }
@@ -295,6 +305,21 @@ export class VirtualService {
     const { ownListeners, listenersChanged } = this.#around;
     ownListeners.set(this.key, this.#config.protocol, this.listener.bound);
     listenersChanged();
+    if (this.listener.state === "listening") this.#tellNotInForce();
+  }
+
+  #tellNotInForce(): void {
+    const told = new Map(this.notInForce.map(({ setting, reason }) => [setting, reason]));
+    for (const [setting, reason] of told) {
+      if (this.#toldNotInForce.get(setting) === reason) continue;
+      const { name } = this.#config;
+      this.#around.logger.warn("service {service}: {setting} is not in force: {reason}", {
+        service: name,
+        setting,
+        reason,
+      });
+    }
+    this.#toldNotInForce = told;
   }
 }
 
@@ -335,6 +360,7 @@ function optionsOf(config: ServiceConfig): BindingOptions {
     mode: config.mode,
     ...(config.engine === "tunnel" ? { tunnels: tunnelsOf(config) } : {}),
     ...(config.engine === "hand-over" ? { handOver: receiversOf(config) } : {}),
+    ...(config.tcp === undefined ? {} : { tcp: config.tcp }),
     ...(config.idleTimeoutMs === undefined ? {} : { idleTimeoutMs: config.idleTimeoutMs }),
     ...(config.maxConnections === undefined ? {} : { maxConnections: config.maxConnections }),
   };

@@ -5,6 +5,7 @@
  */
 import type { Endpoint } from "../net/endpoint.ts";
 import type { Prefix } from "../net/prefix.ts";
+import type { TcpOptions } from "../net/tcp_options.ts";
 
 /** What the engine is told about one virtual service. Durations in milliseconds. */
 export interface Binding {
@@ -32,6 +33,8 @@ export interface BindingOptions {
   readonly acceptProxyFrom: readonly Prefix[];
   /** Connections at once; more wait in the kernel's backlog. */
   readonly maxConnections?: number;
+  /** Options of both sockets of a connection. An engine that sets none of them says so in {@linkcode OpenBinding.notInForce}. */
+  readonly tcp?: TcpOptions;
   /** Which engine moves the bytes; `auto` or absent: the best there is. Takes effect when the binding is opened. */
   readonly engine?: "auto" | "native" | "portable" | "packet" | "hand-over" | "tunnel";
   /** Forwarding method; absent: NAT. */
@@ -101,11 +104,21 @@ export interface EngineEvents {
   trouble(service: number, message: string): void;
 }
 
+/** A setting that was asked for and does nothing. */
+export interface NotInForce {
+  /** As the configuration writes it: `tcp.fastOpen`. */
+  readonly setting: string;
+  /** Why, and what would change that. */
+  readonly reason: string;
+}
+
 /** A virtual service that is listening. */
 export interface OpenBinding {
   readonly binding: Binding;
   /** The address really bound: differs from the wish when port 0 was asked for. */
   readonly bound: Endpoint;
+  /** Options of the binding that do nothing here; absent: none. */
+  readonly notInForce?: readonly NotInForce[];
   /** Takes effect for new connections. */
   update(options: BindingOptions): void;
   /** Stops listening; connections go on. */

@@ -26,6 +26,8 @@ export interface ListenSettings {
   readonly backlog: number;
   /** Level, option and value of each option that is set before it listens. */
   readonly options: readonly (readonly [level: number, option: number, value: number])[];
+  /** Sets what the listener may do without, before it listens. */
+  readonly prepare?: ((descriptor: number) => void) | undefined;
 }
 
 /**
@@ -55,12 +57,13 @@ export class Sockets {
    *
    * @throws {SystemError} `SYSTEM_CALL_FAILED`, with the number in its field `errno`
    */
-  listen(at: Endpoint, { backlog, options }: ListenSettings): number {
+  listen(at: Endpoint, { backlog, options, prepare }: ListenSettings): number {
     const descriptor = checked("socket", this.open(at.address.family, SOCKET.stream));
     try {
       this.#checkedOption(descriptor, LEVEL.socket, SOCKET_OPTION.reuseAddress, 1);
       if (at.address.family === 6) this.#checkedOption(descriptor, LEVEL.ipv6, IP_OPTION.v6Only, 0);
       for (const [level, option, value] of options) this.#checkedOption(descriptor, level, option, value);
+      prepare?.(descriptor);
       const name = socketAddress(at);
       checked("bind", this.libc.bind(descriptor, addressOf(name), name.length));
       checked("listen", this.libc.listen(descriptor, backlog));

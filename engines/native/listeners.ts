@@ -6,11 +6,13 @@
 import { SystemError } from "../../errors.ts";
 import { IpAddress } from "../../net/address.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
+import type { TcpOptions } from "../../net/tcp_options.ts";
 import { ERRNO, errnoName } from "../../sys/errno.ts";
 import { LEVEL, TCP_OPTION } from "../../sys/socket_numbers.ts";
 import type { Sockets } from "../../sys/sockets.ts";
-import type { Binding } from "../engine.ts";
+import type { Binding, NotInForce } from "../engine.ts";
 import { assertListenAllowed, bindError } from "../portable/bind_error.ts";
+import { applyOptions, listenerOptions } from "./socket_options.ts";
 
 const ANY_IPV4 = IpAddress.ipv4(0);
 /** No IPv6 in the kernel, or switched off. */
@@ -20,6 +22,8 @@ const WITHOUT_IPV6 = new Set<number>([ERRNO.EAFNOSUPPORT, ERRNO.EADDRNOTAVAIL]);
 export interface Listening {
   readonly descriptor: number;
   readonly bound: Endpoint;
+  /** Options that the kernel refused. */
+  readonly refused: readonly NotInForce[];
 }
 
 /**
@@ -29,25 +33,30 @@ export interface Listening {
  */
 export function listenTcp(sockets: Sockets, binding: Binding, backlog: number): Listening {
   const { address, port } = binding.listen;
+  const { tcp = {} } = binding.options;
   assertListenAllowed(binding);
   try {
-    return listenAt(sockets, binding.listen, backlog);
+    return listenAt(sockets, binding.listen, backlog, tcp);
   } catch (error) {
     const canFallBack = address.family === 6 && address.isUnspecified && WITHOUT_IPV6.has(errnoOf(error));
     if (!canFallBack) throw coded(binding, error);
   }
   try {
-    return listenAt(sockets, { address: ANY_IPV4, port }, backlog);
+    return listenAt(sockets, { address: ANY_IPV4, port }, backlog, tcp);
   } catch (error) {
     throw coded(binding, error);
   }
 }
 
-function listenAt(sockets: Sockets, at: Endpoint, backlog: number): Listening {
+function listenAt(sockets: Sockets, at: Endpoint, backlog: number, tcp: TcpOptions): Listening {
   // Accepted sockets inherit it, which saves a system call for each.
   const options = [[LEVEL.tcp, TCP_OPTION.noDelay, 1]] as const;
-  const descriptor = sockets.listen(at, { backlog, options });
-  return { descriptor, bound: { address: at.address, port: sockets.localEndpoint(descriptor).port } };
+  const refused: NotInForce[] = [];
+  const prepare = (listener: number) =>
+    void refused.push(...applyOptions(sockets, listener, listenerOptions(tcp)));
+  const descriptor = sockets.listen(at, { backlog, options, prepare });
+  const bound = { address: at.address, port: sockets.localEndpoint(descriptor).port };
+  return { descriptor, bound, refused };
 }
 
 function errnoOf(error: unknown): number {

@@ -6,6 +6,7 @@
 import type { MessagePort } from "node:worker_threads";
 import type { BindingOptions, EndReason } from "../engine.ts";
 import type { EngineBuffers } from "./engine_memory.ts";
+import type { SocketOption } from "./socket_options.ts";
 
 /** Everything that a worker gets at its start. */
 export interface WorkerStart {
@@ -26,9 +27,16 @@ export interface WorkerStart {
   readonly connectionEntries: number;
 }
 
-/** Options as they cross threads: prefixes as text. */
-export type SentOptions = Omit<BindingOptions, "acceptProxyFrom"> & {
+/** Options as they cross threads: prefixes as text, socket options as numbers. */
+export type SentOptions = Omit<BindingOptions, "acceptProxyFrom" | "tcp"> & {
   readonly acceptProxyFrom: readonly string[];
+  readonly serverSocket: readonly SocketOption[];
+};
+
+/** Options as a worker has them. */
+export type WorkerOptions = Omit<BindingOptions, "tcp"> & {
+  /** What a socket to a real server is given. */
+  readonly serverSocket: readonly SocketOption[];
 };
 
 /** A listening socket for a worker to accept from. */

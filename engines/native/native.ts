@@ -14,8 +14,18 @@ import type { Endpoint } from "../../net/endpoint.ts";
 import { Flow, NO_ENTRY, PROTOCOL } from "../../net/flow.ts";
 import type { Random } from "../../net/random.ts";
 import { Libc } from "../../sys/libc.ts";
+import { readSwitch } from "../../sys/switches.ts";
 import { Sockets } from "../../sys/sockets.ts";
-import type { Binding, EndedConnection, EndReason, Engine, EngineEvents, OpenBinding } from "../engine.ts";
+import type {
+  Binding,
+  BindingOptions,
+  EndedConnection,
+  EndReason,
+  Engine,
+  EngineEvents,
+  NotInForce,
+  OpenBinding,
+} from "../engine.ts";
 import { refusalReason } from "../refusals.ts";
 import { countDescriptors, Descriptors } from "../portable/descriptors.ts";
 import { BINDING_SLOTS, EngineMemory } from "./engine_memory.ts";
@@ -24,7 +34,7 @@ import { EVENT } from "./event_ring.ts";
 import { listenTcp } from "./listeners.ts";
 import type { OpenCommand, Report } from "./messages.ts";
 import { type BindingOwner, NativeBinding } from "./native_binding.ts";
-import { optionsToSend } from "./tcp_service.ts";
+import { applyOptions, listenerOptions, switchedOff } from "./socket_options.ts";
 import { monotonicMs } from "./worker_clock.ts";
 import type { WorkerListener, WorkerThread } from "./worker_thread.ts";
 import { Workers } from "./workers.ts";
@@ -117,9 +127,10 @@ export class NativeEngine implements Engine, BindingOwner, WorkerListener {
   }
 
   async open(binding: Binding): Promise<OpenBinding> {
-    const { descriptor, bound } = listenTcp(this.#sockets, binding, LIMITS.tcpBacklogConnections);
+    const listening = listenTcp(this.#sockets, binding, LIMITS.tcpBacklogConnections);
     const slot = this.#freeSlot();
-    const opened = new NativeBinding(this, binding, bound, slot, descriptor);
+    const opened = new NativeBinding(this, binding, slot, listening);
+    this.#noteNotInForce(opened, listening.refused);
     this.#bindings.set(slot, opened);
     if (this.#workers.isRunning) this.#workers.tell(openCommand(opened));
     else await this.#startWorkers();
@@ -144,8 +155,17 @@ export class NativeEngine implements Engine, BindingOwner, WorkerListener {
     throw new SystemError("BINDINGS_EXHAUSTED", `more than ${BINDING_SLOTS} services listen`, {});
   }
 
-  updated({ slot, options }: NativeBinding): void {
-    this.#workers.tell({ kind: "update", slot, options: optionsToSend(options) });
+  updated(opened: NativeBinding, before: BindingOptions): void {
+    const { slot, listener, options } = opened;
+    if (!opened.isClosed) {
+      const changed = listenerOptions(options.tcp ?? {}, before.tcp);
+      this.#noteNotInForce(opened, applyOptions(this.#sockets, listener, changed));
+    }
+    this.#workers.tell({ kind: "update", slot, options: opened.optionsToSend });
+  }
+
+  #noteNotInForce(opened: NativeBinding, refused: readonly NotInForce[]): void {
+    opened.notInForce = [...refused, ...switchedOff(opened.options.tcp ?? {}, readSwitch)];
   }
 
   async closed({ slot, listener }: NativeBinding): Promise<void> {
@@ -318,7 +338,7 @@ export class NativeEngine implements Engine, BindingOwner, WorkerListener {
 }
 
 function openCommand(opened: NativeBinding): OpenCommand {
-  const { slot, binding, bound, listener, options } = opened;
+  const { slot, binding, bound, listener, optionsToSend } = opened;
   return {
     kind: "open",
     slot,
@@ -326,6 +346,6 @@ function openCommand(opened: NativeBinding): OpenCommand {
     descriptor: listener,
     address: `${bound.address}`,
     port: bound.port,
-    options: optionsToSend(options),
+    options: optionsToSend,
   };
 }

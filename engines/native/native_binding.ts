@@ -4,11 +4,15 @@
  * @module
  */
 import type { Endpoint } from "../../net/endpoint.ts";
-import type { Binding, BindingOptions, OpenBinding } from "../engine.ts";
+import type { Binding, BindingOptions, NotInForce, OpenBinding } from "../engine.ts";
+import type { Listening } from "./listeners.ts";
+import type { SentOptions } from "./messages.ts";
+import { connectionOptions } from "./socket_options.ts";
 
 /** What a binding asks of its engine. */
 export interface BindingOwner {
-  updated(binding: NativeBinding): void;
+  /** @param before the options that were in force */
+  updated(binding: NativeBinding, before: BindingOptions): void;
   closed(binding: NativeBinding): Promise<void>;
 }
 
@@ -19,24 +23,38 @@ export class NativeBinding implements OpenBinding {
   readonly slot: number;
   readonly listener: number;
   options: BindingOptions;
+  notInForce: readonly NotInForce[];
   isClosed = false;
   /** Closed, and no worker knows the listener any more. */
   isOver = false;
   readonly #owner: BindingOwner;
   #closing: Promise<void> | undefined;
 
-  constructor(owner: BindingOwner, binding: Binding, bound: Endpoint, slot: number, listener: number) {
+  constructor(owner: BindingOwner, binding: Binding, slot: number, listening: Listening) {
     this.#owner = owner;
     this.binding = binding;
     this.options = binding.options;
-    this.bound = bound;
+    this.bound = listening.bound;
     this.slot = slot;
-    this.listener = listener;
+    this.listener = listening.descriptor;
+    this.notInForce = listening.refused;
   }
 
   update(options: BindingOptions): void {
+    const before = this.options;
     this.options = options;
-    this.#owner.updated(this);
+    this.#owner.updated(this, before);
+  }
+
+  /** The options for workers, without what the kernel refused of them. */
+  get optionsToSend(): SentOptions {
+    const { tcp = {}, acceptProxyFrom, ...rest } = this.options;
+    const refused = new Set(this.notInForce.map((it) => it.setting));
+    return {
+      ...rest,
+      acceptProxyFrom: acceptProxyFrom.map((prefix) => `${prefix}`),
+      serverSocket: connectionOptions(tcp).filter((it) => !refused.has(it.setting)),
+    };
   }
 
   close(): Promise<void> {

@@ -9,14 +9,15 @@ import { DIRECTION, type Direction, Flow, TCP_FLAG } from "../../net/flow.ts";
 import { ProxyDecoder } from "../../net/proxy_decoder.ts";
 import { EPOLL } from "../../sys/epoll.ts";
 import { ERRNO, errnoName } from "../../sys/errno.ts";
-import { SOCKET } from "../../sys/socket_numbers.ts";
-import type { BindingOptions, EndReason } from "../engine.ts";
+import type { EndReason } from "../engine.ts";
 import { refusalReason } from "../refusals.ts";
 import { applyProxyHeader, proxyHeaderFor } from "../portable/proxied_addresses.ts";
 import { connectFailure, isReset, ownShortage } from "../portable/tcp_failures.ts";
 import type { EndedFacts } from "./event_record.ts";
-import { STAGE, type Stage } from "./tcp_stage.ts";
+import type { WorkerOptions } from "./messages.ts";
 import type { Unfinished } from "./reactor.ts";
+import { dialServer } from "./server_socket.ts";
+import { STAGE, type Stage } from "./tcp_stage.ts";
 import { LOOP, type Target, type TargetWaiter } from "./targets.ts";
 import { type SideOwner, TcpSide } from "./tcp_side.ts";
 import { TcpWay, type WayOwner } from "./tcp_way.ts";
@@ -47,7 +48,7 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
   readonly #input: TcpWay;
   readonly #output: TcpWay;
   #service: ConnectionService | undefined;
-  #options: BindingOptions | undefined;
+  #options: WorkerOptions | undefined;
   #stage: Stage = STAGE.over;
   #target: Target | undefined;
   /** Number by which the rules know it, 0 when they do not. */
@@ -108,7 +109,7 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
   }
 
   /** Takes over an accepted client, whose addresses stand in `flow` already. Nothing is read until {@linkcode start}. */
-  begin(service: ConnectionService, options: BindingOptions, descriptor: number): void {
+  begin(service: ConnectionService, options: WorkerOptions, descriptor: number): void {
     const { nowMs } = this.#parts.clock;
     this.#service = service;
     this.#options = options;
@@ -269,19 +270,16 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
 
   targetKnown(target: Target): void {
     // It may have ended meanwhile, and its record serve another connection.
-    if (this.#stage !== STAGE.asking || target !== this.#target) return;
+    if (this.#stage !== STAGE.asking || target !== this.#target || this.#options === undefined) return;
     if (target.loop === LOOP.yes) {
       this.#attemptFailed("loop");
       return;
     }
-    const { sockets } = this.#parts;
-    const descriptor = sockets.open(target.family, SOCKET.stream);
+    const descriptor = dialServer(this.#parts.sockets, target, this.#options);
     if (descriptor < 0) return this.#connectFailed(-descriptor);
     this.#server.begin(descriptor);
     this.#stage = STAGE.connecting;
-    const result = sockets.libc.connect(descriptor, target.nameAddress, target.name.length);
-    if (result < 0 && result !== -ERRNO.EINPROGRESS) this.#connectFailed(-result);
-    else this.#server.watch(true);
+    this.#server.watch(true);
   }
 
   #connected(): void {

@@ -13,8 +13,8 @@ import { Prefix } from "../../net/prefix.ts";
 import { EPOLL } from "../../sys/epoll.ts";
 import { ERRNO } from "../../sys/errno.ts";
 import { portAt, readAddress } from "../../sys/socket_address.ts";
-import type { BindingOptions, EndReason } from "../engine.ts";
-import type { OpenCommand, SentOptions } from "./messages.ts";
+import type { EndReason } from "../engine.ts";
+import type { OpenCommand, SentOptions, WorkerOptions } from "./messages.ts";
 import type { Watched } from "./reactor.ts";
 import type { ConnectionService, TcpConnection } from "./tcp_connection.ts";
 import type { Paused, WorkerParts } from "./worker_parts.ts";
@@ -30,12 +30,7 @@ export interface ConnectionRecords {
   take(): TcpConnection;
 }
 
-/** Options as they cross threads, and back. */
-export function optionsToSend(options: BindingOptions): SentOptions {
-  return { ...options, acceptProxyFrom: options.acceptProxyFrom.map((prefix) => `${prefix}`) };
-}
-
-function receivedOptions(options: SentOptions): BindingOptions {
+function receivedOptions(options: SentOptions): WorkerOptions {
   return { ...options, acceptProxyFrom: options.acceptProxyFrom.map((text) => Prefix.parse(text)) };
 }
 
@@ -51,7 +46,7 @@ export class TcpService implements Watched, ConnectionService, Paused {
   readonly #readMail: () => void;
   /** Accepted, in order of arrival: neither read nor scheduled until one that runs has ended. */
   readonly #held = new Set<TcpConnection>();
-  #options: BindingOptions;
+  #options: WorkerOptions;
   #tag: number;
   #isOpen = true;
   /** Accept is off until this time. */

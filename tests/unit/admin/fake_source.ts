@@ -63,6 +63,7 @@ export function serviceStatus(over: Partial<ServiceStatus> = {}): ServiceStatus 
     scheduler: "wlc",
     flags: [],
     mode: "nat",
+    notInForce: [],
     emulated: false,
     emulatedReason: "",
     engine: "portable",
