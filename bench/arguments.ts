@@ -3,13 +3,16 @@
  */
 import { parseArgs } from "node:util";
 import { UsageError } from "../errors.ts";
+import { LIMITS } from "../limits.ts";
 import { PICKS } from "./picks.ts";
-import { type Effort, type Figure, figures, FULL, SHORT } from "./figures.ts";
+import type { Figure } from "./figure.ts";
+import { type Effort, figures, FULL, SHORT } from "./figures.ts";
 
-export const USAGE = `usage: deno task bench [--short] [--rounds N] [--json FILE] [FIGURE...]
+export const USAGE = `usage: deno task bench [--short] [--rounds N] [--threads N] [--json FILE] [FIGURE...]
   FIGURE       ${[...figures(FULL).map(({ name }) => name), PICKS].join(", ")} (default: all)
-  --short      one minute in place of five; the ratios scatter more
+  --short      seven minutes in place of forty; the ratios scatter more
   --rounds N   measured runs of each side
+  --threads N  of each side that can have more than one (default 1)
   --json FILE  writes every run to FILE
 `;
 
@@ -18,6 +21,8 @@ export interface BenchArguments {
   readonly help: boolean;
   readonly effort: Effort;
   readonly figures: readonly Figure[];
+  /** Of each side that can have more than one. */
+  readonly threads: number;
   /** Whether the schedulers' decisions are measured too. */
   readonly picks: boolean;
   readonly json: string | undefined;
@@ -27,10 +32,8 @@ export interface BenchArguments {
 export function parseBenchArguments(args: readonly string[]): BenchArguments {
   const { values, positionals } = parse(args);
   const plan = values.short === true ? SHORT : FULL;
-  const rounds = values.rounds === undefined ? plan.rounds : Number(values.rounds);
-  if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100) {
-    throw new UsageError("OPTION_INVALID", `--rounds "${values.rounds}" is not a whole number from 1 to 100`);
-  }
+  const rounds = wholeNumber("rounds", values.rounds, plan.rounds, 100);
+  const threads = wholeNumber("threads", values.threads, 1, LIMITS.workers);
   const effort = { ...plan, rounds };
   const all = figures(effort);
   const names = [...all.map(({ name }) => name), PICKS];
@@ -43,9 +46,17 @@ export function parseBenchArguments(args: readonly string[]): BenchArguments {
     help: values.help === true,
     effort,
     figures: all.filter(({ name }) => isChosen(name)),
+    threads,
     picks: isChosen(PICKS),
     json: values.json,
   };
+}
+
+function wholeNumber(name: string, text: string | undefined, otherwise: number, most: number): number {
+  if (text === undefined) return otherwise;
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= most) return value;
+  throw new UsageError("OPTION_INVALID", `--${name} "${text}" is not a whole number from 1 to ${most}`);
 }
 
 function parse(args: readonly string[]) {
@@ -57,6 +68,7 @@ function parse(args: readonly string[]) {
         help: { type: "boolean", short: "h" },
         short: { type: "boolean" },
         rounds: { type: "string" },
+        threads: { type: "string" },
         json: { type: "string" },
       },
     });

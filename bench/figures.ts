@@ -1,64 +1,42 @@
 /**
  * What is measured.
  */
-import { type Measurement, runCurl, runDownloads, runWrk, wrkArguments, type WrkRun } from "./client.ts";
-
-/** One figure; higher is better. */
-export interface Figure {
-  readonly name: string;
-  readonly title: string;
-  readonly unit: string;
-  /** What processor time is given for, beside the figure. */
-  readonly processorUnit?: string;
-  /** The program that makes the load. */
-  readonly program: "wrk" | "curl";
-  /** Its command line, for the report. */
-  readonly client: string;
-  readonly measure: (port: number, signal: AbortSignal) => Promise<Measurement>;
-}
+import { runWrk, wrkArguments, type WrkRun } from "./client.ts";
+import type { Figure } from "./figure.ts";
+import { iperf3Arguments, runIperf3, type StreamRun } from "./iperf3.ts";
 
 /** How long and how often. */
 export interface Effort {
   /** Rounds of all sides, after one that is thrown away. */
   readonly rounds: number;
   readonly secondsPerRun: number;
-  readonly bulkBytes: number;
 }
 
-/** About five minutes. */
-export const FULL: Effort = { rounds: 7, secondsPerRun: 3, bulkBytes: 2 ** 30 };
-/** About one minute. */
-export const SHORT: Effort = { rounds: 3, secondsPerRun: 1, bulkBytes: 2 ** 28 };
-
-const CONNECTIONS = 50;
+/** About forty minutes. */
+export const FULL: Effort = { rounds: 9, secondsPerRun: 3 };
+/** About seven minutes. */
+export const SHORT: Effort = { rounds: 3, secondsPerRun: 1 };
 
 /** All figures, in the order of the report. */
-export function figures({ secondsPerRun, bulkBytes }: Effort): Figure[] {
-  const many: WrkRun = { connections: CONNECTIONS, seconds: secondsPerRun, headers: [] };
-  const fresh: WrkRun = { ...many, headers: ["Connection: close"] };
+export function figures({ secondsPerRun: seconds }: Effort): Figure[] {
+  const kept = (connections: number): WrkRun => ({ connections, seconds, headers: [] });
+  const fresh = (connections: number): WrkRun => ({ connections, seconds, headers: ["Connection: close"] });
+  const stream = (streams: number, direction: StreamRun["direction"]): StreamRun => ({
+    seconds,
+    streams,
+    direction,
+  });
   return [
-    wrkFigure("connections", "new connections, one request on each", fresh),
-    wrkFigure("requests-1", "requests on one kept connection", { ...many, connections: 1 }),
-    wrkFigure("requests", `requests on ${CONNECTIONS} kept connections`, many),
-    wrkFigure("requests-1000", "requests on 1,000 kept connections", { ...many, connections: 1_000 }),
-    {
-      name: "bulk",
-      title: `download of ${bulkBytes / 2 ** 20} MiB on one connection`,
-      unit: "MB/s",
-      processorUnit: "ms per GB",
-      program: "curl",
-      client: "curl",
-      measure: (port, signal) => runCurl(port, bulkBytes, signal),
-    },
-    {
-      name: "bulk-8",
-      title: `eight downloads of ${bulkBytes / 2 ** 22} MiB at once`,
-      unit: "MB/s",
-      processorUnit: "ms per GB",
-      program: "curl",
-      client: "8 x curl, each a part of the file",
-      measure: (port, signal) => runDownloads(port, bulkBytes / 4, 8, signal),
-    },
+    wrkFigure("connections-1", "new connections, one at a time, one request on each", fresh(1)),
+    wrkFigure("connections", "new connections, 50 at a time, one request on each", fresh(50)),
+    wrkFigure("connections-1000", "new connections, 1,000 at a time, one request on each", fresh(1_000)),
+    wrkFigure("requests-1", "requests on one kept connection", kept(1)),
+    wrkFigure("requests", "requests on 50 kept connections", kept(50)),
+    wrkFigure("requests-1000", "requests on 1,000 kept connections", kept(1_000)),
+    streamFigure("download", "bytes from the real server on one connection", stream(1, "down")),
+    streamFigure("download-8", "the same on eight connections", stream(8, "down")),
+    streamFigure("upload", "bytes to the real server on one connection", stream(1, "up")),
+    streamFigure("upload-8", "the same on eight connections", stream(8, "up")),
   ];
 }
 
@@ -70,6 +48,20 @@ function wrkFigure(name: string, title: string, run: WrkRun): Figure {
     processorUnit: "us each",
     program: "wrk",
     client: ["wrk", ...wrkArguments(run).map((it) => it.includes(" ") ? `"${it}"` : it)].join(" "),
+    target: "http",
     measure: (port, signal) => runWrk(port, run, signal),
+  };
+}
+
+function streamFigure(name: string, title: string, run: StreamRun): Figure {
+  return {
+    name,
+    title,
+    unit: "MB/s",
+    processorUnit: "ms per GB",
+    program: "iperf3",
+    client: ["iperf3", ...iperf3Arguments(run)].join(" "),
+    target: "stream",
+    measure: (port, signal) => runIperf3(port, run, signal),
   };
 }

@@ -1,5 +1,5 @@
 /**
- * `deno task bench`: the same load on the same real server, straight and through lvsd, HAProxy and nginx, side by side.
+ * `deno task bench`: the same load on the same real server, straight and through lvsd, HAProxy, nginx and pen, side by side.
  * See docs/bench.md for how to read it.
  */
 import { cpus, release } from "node:os";
@@ -9,7 +9,7 @@ import { type BenchArguments, parseBenchArguments, USAGE } from "./arguments.ts"
 import { measurePicks, PICK_EFFORT, picksTable } from "./picks.ts";
 import { type FigureResult, figureTable, type Report, settingsText, summarise } from "./report.ts";
 import { runRounds } from "./rounds.ts";
-import { Topology } from "./sides.ts";
+import { Topology } from "./topology.ts";
 
 /** Conventional exit code of a program that SIGINT ended: 128 + 2. */
 const INTERRUPTED = 130;
@@ -29,9 +29,10 @@ async function bench(chosen: BenchArguments, signal: AbortSignal): Promise<void>
     startedWall: new Date().toISOString(),
     machine: `${cpus()[0]?.model ?? Deno.build.arch}, ${cpus().length} cores, Linux ${release()}`,
     rounds: chosen.effort.rounds,
+    threads: chosen.threads,
   };
   const traffic = chosen.figures.length === 0
-    ? { server: [], settings: [], figures: [] }
+    ? { servers: [], settings: [], figures: [] }
     : await benchTraffic(chosen, header, signal);
   signal.throwIfAborted();
   const picks = chosen.picks ? measurePicks({ ...PICK_EFFORT, rounds: chosen.effort.rounds }) : [];
@@ -44,16 +45,16 @@ async function bench(chosen: BenchArguments, signal: AbortSignal): Promise<void>
 
 /** The figures that need clients and real servers. */
 async function benchTraffic(
-  { effort, figures }: BenchArguments,
-  header: Pick<Report, "startedWall" | "machine" | "rounds">,
+  { effort, figures, threads }: BenchArguments,
+  header: Pick<Report, "startedWall" | "machine" | "rounds" | "threads">,
   signal: AbortSignal,
-): Promise<Pick<Report, "server" | "settings" | "figures">> {
+): Promise<Pick<Report, "servers" | "settings" | "figures">> {
   for (const { program } of figures) requirePeer(program);
-  await using topology = await Topology.start(effort.bulkBytes);
+  await using topology = await Topology.start(threads);
   signal.throwIfAborted();
-  const { server } = topology;
+  const { servers } = topology;
   const settings = topology.sides.map(({ name, version, settings }) => ({ name, version, settings }));
-  print(`${settingsText({ ...header, server, settings })}\n`);
+  print(`${settingsText({ ...header, servers, settings })}\n`);
   const results: FigureResult[] = [];
   for (const figure of figures) {
     const progress = (round: number, side: string) => {
@@ -67,7 +68,7 @@ async function benchTraffic(
     results.push(result);
     print(`${figureTable(result)}\n`);
   }
-  return { server, settings, figures: results };
+  return { servers, settings, figures: results };
 }
 
 async function main(args: readonly string[]): Promise<number> {

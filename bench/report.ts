@@ -1,10 +1,11 @@
 /**
  * What a benchmark found, as a table for people and as JSON.
  */
-import type { Figure } from "./figures.ts";
+import type { Figure } from "./figure.ts";
+import { REFERENCE } from "./other_sides.ts";
 import type { PickResult } from "./picks.ts";
 import type { FigureRuns } from "./rounds.ts";
-import { REFERENCE, type Side } from "./sides.ts";
+import type { Side } from "./side.ts";
 import { pairRatios, type Spread, spread } from "./statistics.ts";
 
 /** One side's line. */
@@ -13,9 +14,9 @@ export interface SideResult {
   readonly values: readonly number[];
   readonly errors: number;
   readonly absolute: Spread;
-  /** To HAProxy, round by round; `null` when no round gave a pair. */
+  /** To the reference, round by round; `null` when no round gave a pair. */
   readonly ratio: Spread | null;
-  /** Processor time for each unit, and that to HAProxy's; `null` where it was not measured. */
+  /** Processor time for each unit, and that to the reference's; `null` where it was not measured. */
   readonly processor: { readonly absolute: Spread; readonly ratio: Spread | null } | null;
 }
 
@@ -26,6 +27,8 @@ export interface FigureResult {
   readonly unit: string;
   readonly client: string;
   readonly processorUnit: string;
+  /** The side that all are divided by. */
+  readonly reference: string;
   readonly sides: readonly SideResult[];
 }
 
@@ -34,7 +37,8 @@ export interface Report {
   readonly startedWall: string;
   readonly machine: string;
   readonly rounds: number;
-  readonly server: readonly string[];
+  readonly threads: number;
+  readonly servers: readonly string[];
   readonly settings: readonly Pick<Side, "name" | "version" | "settings">[];
   readonly figures: readonly FigureResult[];
   /** One line for each scheduler. */
@@ -42,19 +46,29 @@ export interface Report {
 }
 
 export function summarise(figure: Figure, runs: FigureRuns): FigureResult {
-  const { name, title, unit, client, processorUnit = "" } = figure;
-  const reference = runs.get(REFERENCE);
+  const { name, title, unit, client, processorUnit } = figure;
+  const reference = bestReference(runs);
+  const divisor = runs.get(reference);
   const sides = [...runs].map(([side, { values, errors, processor }]) => ({
     side,
     values,
     errors,
     absolute: spread(values),
-    ratio: ratioOf(values, reference?.values),
+    ratio: ratioOf(values, divisor?.values),
     processor: processor === undefined
       ? null
-      : { absolute: spread(processor), ratio: ratioOf(processor, reference?.processor) },
+      : { absolute: spread(processor), ratio: ratioOf(processor, divisor?.processor) },
   }));
-  return { name, title, unit, client, processorUnit, sides };
+  return { name, title, unit, client, processorUnit, reference, sides };
+}
+
+/** Whichever setting of HAProxy does best in this figure. */
+function bestReference(runs: FigureRuns): string {
+  const candidates = [...runs].filter(([side, { values }]) =>
+    side.startsWith(REFERENCE) && values.length > 0
+  );
+  candidates.sort(([, a], [, b]) => spread(b.values).median - spread(a.values).median);
+  return candidates[0]?.[0] ?? REFERENCE;
 }
 
 function ratioOf(values: readonly number[], reference: readonly number[] = []): Spread | null {
@@ -62,10 +76,9 @@ function ratioOf(values: readonly number[], reference: readonly number[] = []): 
   return ratios.length === 0 ? null : spread(ratios);
 }
 
-const HEADINGS = ["", "median", "lowest", "highest", "to HAProxy", "lowest", "highest", "errors"] as const;
-
 /** The table of one figure; columns are aligned with spaces, so it reads the same in a terminal and in a code block. */
-export function figureTable({ name, title, unit, client, processorUnit, sides }: FigureResult): string {
+export function figureTable(result: FigureResult): string {
+  const { name, title, unit, client, processorUnit, reference, sides } = result;
   const hasProcessor = sides.some((it) => it.processor !== null);
   const rows = sides.map(({ side, absolute, ratio, errors, processor }) => [
     side,
@@ -76,7 +89,11 @@ export function figureTable({ name, title, unit, client, processorUnit, sides }:
     `${errors}`,
     ...(hasProcessor ? processorCells(processor) : []),
   ]);
-  const headings = [...HEADINGS, ...(hasProcessor ? [`CPU ${processorUnit}`, "to HAProxy"] : [])];
+  const ratio = `to ${reference}`;
+  const headings = [
+    ...["", "median", "lowest", "highest", ratio, "lowest", "highest", "errors"],
+    ...(hasProcessor ? [`CPU ${processorUnit}`, ratio] : []),
+  ];
   const lines = [headings, ...rows];
   const widths = headings.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
   const table = lines.map((line) =>
@@ -96,7 +113,7 @@ function processorCells(processor: SideResult["processor"]): string[] {
 
 /** The settings of each side. */
 export function settingsText(
-  { machine, rounds, server, settings }: Omit<Report, "figures" | "picks">,
+  { machine, rounds, threads, servers, settings }: Omit<Report, "figures" | "picks">,
 ): string {
   const sides = settings.filter((side) => side.settings.length > 0).map(
     ({ name, version, settings }) =>
@@ -104,8 +121,8 @@ export function settingsText(
   );
   return [
     machine,
-    `${rounds} rounds, all sides in turn, after one to warm up`,
-    `real server: ${server.join(", ")}`,
+    `${rounds} rounds, all sides in turn, after one to warm up; ${threads} thread(s) a side`,
+    `real servers: ${servers.join("; ")}`,
     ...sides,
     "",
   ].join("\n");

@@ -1,8 +1,8 @@
 /**
  * The order of runs: A B C D, A B C D, ... so that a slow moment of the machine falls on neighbours, not on one side.
  */
-import type { Figure } from "./figures.ts";
-import type { Side } from "./sides.ts";
+import type { Figure } from "./figure.ts";
+import type { Side } from "./side.ts";
 
 /** Runs of one side for one figure, one value a round. */
 export interface Series {
@@ -30,16 +30,17 @@ export async function runRounds(
 ): Promise<FigureRuns> {
   const runs = new Map<string, Series>(sides.map(({ name }) => [name, { values: [], errors: 0 }]));
   for (let round = 0; round <= rounds; round++) {
-    for (const { name, port, pid } of sides) {
+    for (const { name, ports, pids } of sides) {
       progress(round, name);
-      const before = processorMs(pid);
-      const { value, errors, units } = await figure.measure(port, signal);
-      const spentMs = processorMs(pid) - before;
+      const before = processorMs(pids);
+      const { value, errors, units } = await figure.measure(ports[figure.target], signal);
+      const spentMs = processorMs(pids) - before;
       const series = runs.get(name);
       if (round === 0 || series === undefined) continue;
       series.values.push(value);
-      if (pid !== undefined && units !== undefined) {
-        (series.processor ??= []).push(figure.program === "wrk" ? spentMs * 1_000 / units : spentMs / units);
+      if (pids.length > 0 && units !== undefined) {
+        const scale = figure.processorUnit === "us each" ? 1_000 : 1;
+        (series.processor ??= []).push(spentMs * scale / units);
       }
       series.errors += errors;
     }
@@ -47,11 +48,10 @@ export async function runRounds(
   return runs;
 }
 
-/** Processor time that a process has spent so far, all threads, with its children that have ended. */
-function processorMs(pid: number | undefined): number {
-  if (pid === undefined) return 0;
+/** Processor time that processes and their children have spent so far, all threads. */
+function processorMs(pids: readonly number[]): number {
   let ticks = 0;
-  for (const process of [pid, ...childrenOf(pid)]) {
+  for (const process of pids.flatMap((pid) => [pid, ...childrenOf(pid)])) {
     const fields = Deno.readTextFileSync(`/proc/${process}/stat`).split(") ")[1]?.split(" ") ?? [];
     // Fields 14 and 15, in ticks of 10 ms.
     ticks += Number(fields[11]) + Number(fields[12]);

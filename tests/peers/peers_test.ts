@@ -4,6 +4,7 @@ import { startDnsmasq } from "./dnsmasq.ts";
 import { startHaproxy } from "./haproxy.ts";
 import { startIperf3 } from "./iperf3.ts";
 import { startNginx } from "./nginx.ts";
+import { startPen } from "./pen.ts";
 import { PeerProcess } from "./peer_process.ts";
 import { startPostgres } from "./postgres.ts";
 import { startRedis } from "./redis.ts";
@@ -40,7 +41,7 @@ peerTest("peers: nginx answers, and is gone after its block", ["nginx"], async (
   assert.equal(exists(`/proc/${left.pid}`), false);
 });
 
-peerTest("peers: haproxy and nginx stream forward to nginx", ["nginx", "haproxy"], async () => {
+peerTest("peers: haproxy, nginx stream and pen forward to nginx", ["nginx", "haproxy", "pen"], async () => {
   await using server = await startNginx({
     http: (port) => `server { listen 127.0.0.1:${port}; location / { return 200 "hello\\n"; } }`,
   });
@@ -58,7 +59,8 @@ listen l
   server s 127.0.0.1:${server.port}
 `
   );
-  for (const { port } of [stream, haproxy]) {
+  await using pen = await startPen(server.port, 100);
+  for (const { port } of [stream, haproxy, pen]) {
     assert.equal(await (await fetch(`http://127.0.0.1:${port}/`)).text(), "hello\n");
   }
 });

@@ -15,6 +15,7 @@ const PEERS = {
   iperf3: { package: "iperf3" },
   nginx: { package: "nginx" },
   openssl: { package: "openssl" },
+  pen: { package: "pen" },
   pgbench: { package: "postgresql" },
   postgres: { package: "postgresql" },
   "redis-benchmark": { package: "redis-tools" },

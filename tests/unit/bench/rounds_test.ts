@@ -1,19 +1,29 @@
 /** The order of the runs, and the table made of them. */
 import assert from "node:assert/strict";
-import type { Figure } from "../../../bench/figures.ts";
+import type { Figure } from "../../../bench/figure.ts";
 import { figureTable, summarise } from "../../../bench/report.ts";
 import { runRounds } from "../../../bench/rounds.ts";
-import type { Side } from "../../../bench/sides.ts";
+import type { Side } from "../../../bench/side.ts";
 
 const SIDES: readonly Side[] = ["direct", "lvsd", "haproxy"].map((name, i) => ({
   name,
   version: "",
   settings: [],
-  port: i + 1,
+  ports: { http: i + 1, stream: i + 11 },
+  pids: [],
 }));
 
 function figure(measure: Figure["measure"]): Figure {
-  return { name: "requests", title: "requests", unit: "/s", program: "wrk", client: "wrk", measure };
+  return {
+    name: "requests",
+    title: "requests",
+    unit: "/s",
+    processorUnit: "us each",
+    program: "wrk",
+    client: "wrk",
+    target: "http",
+    measure,
+  };
 }
 
 Deno.test("bench: all sides run in turn, and the first round does not count", async () => {
@@ -28,6 +38,27 @@ Deno.test("bench: all sides run in turn, and the first round does not count", as
   assert.deepEqual(runs.get("haproxy"), { values: [6, 9], errors: 2 });
 });
 
+Deno.test("bench: a figure about streams goes to the port before the other real server", async () => {
+  const asked: number[] = [];
+  const streaming = figure((port) => {
+    asked.push(port);
+    return Promise.resolve({ value: 1, errors: 0 });
+  });
+  await runRounds({ ...streaming, target: "stream" }, SIDES, 1, () => {}, AbortSignal.any([]));
+  assert.deepEqual(asked, [11, 12, 13, 11, 12, 13]);
+});
+
+Deno.test("bench: the better setting of HAProxy is what all are divided by", () => {
+  const runs = new Map([
+    ["lvsd", { values: [1_500], errors: 0 }],
+    ["haproxy", { values: [1_000], errors: 0 }],
+    ["haproxy-splice", { values: [3_000], errors: 0 }],
+  ]);
+  const result = summarise(figure(() => Promise.reject(new Error())), runs);
+  assert.equal(result.reference, "haproxy-splice");
+  assert.deepEqual(result.sides.map(({ ratio }) => ratio?.median), [0.5, 1 / 3, 1]);
+});
+
 Deno.test("bench: the table divides each side by HAProxy, round by round", () => {
   const runs = new Map([
     ["direct", { values: [4_000, 2_400], errors: 0 }],
@@ -38,7 +69,7 @@ Deno.test("bench: the table divides each side by HAProxy, round by round", () =>
   assert.equal(
     figureTable(result),
     `requests: requests, /s (wrk)
-         median  lowest  highest  to HAProxy  lowest  highest  errors
+         median  lowest  highest  to haproxy  lowest  highest  errors
 direct    3,200   2,400    4,000       2.20x   2.00x    2.40x       0
 lvsd      1,200     900    1,500       0.82x   0.75x    0.90x       3
 haproxy   1,500   1,000    2,000       1.00x   1.00x    1.00x       0
