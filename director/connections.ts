@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Flow } from "../net/flow.ts";
+import { Flow } from "../net/flow.ts";
 import { Chains, foldAddress, mixHash } from "./chains.ts";
 import { ENTRY, ENTRY_TIME, ENTRY_TIMES, ENTRY_WORDS } from "./entry_layout.ts";
 import { DESTINATION, DESTINATION_WORDS, ENTRY_FLAG, hashChains, METHOD } from "./layout.ts";
@@ -144,6 +144,31 @@ export class ConnectionTable {
     return row;
   }
 
+  /**
+   * The flow's entry in a table that another thread goes on changing: looks at each row, since a chain may lead astray meanwhile.
+   *
+   * @returns its row, 0 for none
+   */
+  search(flow: Flow, output: boolean): number {
+    for (const row of this.rows()) {
+      const base = row * ENTRY_WORDS;
+      if (this.words[base + ENTRY.hashed] === 1 && this.#matches(base, flow, output)) return row;
+    }
+    return 0;
+  }
+
+  /** Takes in a copy of another table's entry with its timer. It is counted already. @returns its row, 0 when there is no room */
+  adopt(other: ConnectionTable, row: number, nowMs: number): number {
+    const from = row * ENTRY_WORDS;
+    const own = this.add(flowAt(other.words, from));
+    if (own === 0) return 0;
+    for (const word of ADOPTED) this.words[own * ENTRY_WORDS + word] = other.words[from + word] ?? 0;
+    const time = (index: number) => other.times[row * ENTRY_TIMES + index] ?? 0;
+    this.times[own * ENTRY_TIMES + ENTRY_TIME.timeoutMs] = time(ENTRY_TIME.timeoutMs);
+    this.wheel.set(own, time(ENTRY_TIME.expiresMs), nowMs);
+    return own;
+  }
+
   /** Nobody finds the entry any more; its row stays in use until {@linkcode release}. */
   hide(row: number): void {
     const base = row * ENTRY_WORDS;
@@ -260,6 +285,30 @@ export class ConnectionTable {
       (words[base + ENTRY.kind] ?? 0) & 0xff,
     );
   }
+}
+
+/** What an entry is, apart from whose it is and where its table keeps it. */
+const ADOPTED = [
+  ENTRY.destination,
+  ENTRY.destinationPort,
+  ENTRY.state,
+  ENTRY.flags,
+  ENTRY.template,
+  ENTRY.inPackets,
+] as const;
+
+/** The flow that an entry belongs to. */
+function flowAt(words: Int32Array, base: number): Flow {
+  const flow = new Flow();
+  const kind = words[base + ENTRY.kind] ?? 0;
+  const ports = words[base + ENTRY.ports] ?? 0;
+  flow.protocol = kind & 0xff;
+  flow.family = kind >>> 8 === 6 ? 6 : 4;
+  flow.clientPort = ports >>> 16;
+  flow.virtualPort = ports & 0xffff;
+  flow.client.set(words.subarray(base + ENTRY.client, base + ENTRY.client + 4));
+  flow.virtual.set(words.subarray(base + ENTRY.virtual, base + ENTRY.virtual + 4));
+  return flow;
 }
 
 /** Byte offsets of the parts of a table. */

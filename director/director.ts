@@ -12,7 +12,7 @@ import { Changes } from "./changes.ts";
 import { ConnectionTable } from "./connections.ts";
 import { DestinationChanges } from "./destination_changes.ts";
 import type { Estimate } from "./estimator.ts";
-import { copyMemory, copyStore } from "./fork.ts";
+import { adoptEntry, copyMemory, copyStore } from "./fork.ts";
 import { DESTINATION, DESTINATION_WORDS } from "./layout.ts";
 import type { Locks } from "./locks.ts";
 import { type DirectorOptions, makeParts } from "./parts.ts";
@@ -286,7 +286,7 @@ export class Director implements TrafficEntrance {
 
   /** Entries of this thread and of those attached, then the templates of all threads. */
   *connections(): Generator<ConnectionView> {
-    const nowMs = Math.max(this.#traffic.lastMs, this.#timekeeping.lastMs);
+    const nowMs = this.#lastMs;
     for (const table of [this.#views.table, ...this.#otherTables.values()]) {
       yield* this.#entriesOf(table, nowMs);
     }
@@ -295,7 +295,7 @@ export class Director implements TrafficEntrance {
 
   /** Entries of this thread. */
   ownConnections(): Generator<ConnectionView> {
-    return this.#entriesOf(this.#views.table, Math.max(this.#traffic.lastMs, this.#timekeeping.lastMs));
+    return this.#entriesOf(this.#views.table, this.#lastMs);
   }
 
   *#entriesOf(table: ConnectionTable, nowMs: number): Generator<ConnectionView> {
@@ -353,17 +353,24 @@ export class Director implements TrafficEntrance {
 
   /**
    * A director of its own over a copy of everything as it is now, for questions: what is asked of it changes nothing here.
-   * It knows the connections of this thread. Costs a copy of the store, some 40 MB at the default capacities.
+   * It knows the connections of this thread, and the one that is asked about from whatever thread holds it. Costs a copy of the
+   * store, some 40 MB at the default capacities.
+   *
+   * @param about a packet's flow: a client's, or a real server's with its sides taken likewise, sender first
    */
-  fork(random: Random): Director {
+  fork(random: Random, about?: Flow): Director {
     const { findScheduler } = this.#options;
     const store = copyStore(this.store, this.#services, this.#locks);
-    return new Director({
-      store,
-      random,
-      findScheduler,
-      connectionMemory: copyMemory(this.connectionMemory),
-    });
+    const connectionMemory = copyMemory(this.connectionMemory);
+    const copy = new Director({ store, random, findScheduler, connectionMemory });
+    if (about !== undefined) {
+      adoptEntry(copy.#views.table, this.#otherTables.values(), about, this.#lastMs);
+    }
+    return copy;
+  }
+
+  get #lastMs(): number {
+    return Math.max(this.#traffic.lastMs, this.#timekeeping.lastMs);
   }
 
   /** Number of changes so far; a worker that has seen it has seen them. */

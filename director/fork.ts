@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { type Flow, reversed } from "../net/flow.ts";
+import type { ConnectionTable } from "./connections.ts";
 import { HEADER, SERVICE, SERVICE_WORDS } from "./layout.ts";
 import type { Locks } from "./locks.ts";
 import type { ServiceTable } from "./services.ts";
@@ -34,4 +36,20 @@ export function copyMemory(buffer: ArrayBufferLike): ArrayBuffer {
   const copy = new ArrayBuffer(buffer.byteLength);
   new Uint8Array(copy).set(new Uint8Array(buffer));
   return copy;
+}
+
+/** Takes a copy of a flow's entry out of the table of whatever thread holds it; the flow may be a real server's. */
+export function adoptEntry(
+  into: ConnectionTable,
+  tables: Iterable<ConnectionTable>,
+  about: Flow,
+  nowMs: number,
+): void {
+  const back = reversed(about);
+  for (const table of tables) {
+    const row = table.search(about, false) || table.search(back, true);
+    if (row === 0) continue;
+    into.adopt(table, row, nowMs);
+    return;
+  }
 }

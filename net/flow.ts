@@ -85,3 +85,15 @@ export class Flow {
     }`;
   }
 }
+
+/** The same conversation seen from the other side. */
+export function reversed(flow: Flow): Flow {
+  const back = new Flow();
+  back.family = flow.family;
+  back.protocol = flow.protocol;
+  back.client.set(flow.virtual);
+  back.clientPort = flow.virtualPort;
+  back.virtual.set(flow.client);
+  back.virtualPort = flow.clientPort;
+  return back;
+}

@@ -82,7 +82,7 @@ export function explain({ director, flow, nowMs, random, serviceName, ...asked }
   const { scheduler } = director.serviceView(service);
   const before = director.destinationViews(service);
   const entry = entryOf(director, flow);
-  const copy = director.fork(random);
+  const copy = director.fork(random, flow);
   const flags = flow.protocol === PROTOCOL.tcp ? TCP_FLAG.syn : 0;
   const verdict = copy.segment(flow, DIRECTION.input, flags, 0, nowMs);
   const forwarded = verdict.action === ACTION.forward;

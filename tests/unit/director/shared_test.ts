@@ -5,6 +5,9 @@ import { Worker } from "node:worker_threads";
 import { DESTINATION_WORDS, HEADER, SERVICE, SERVICE_WORDS } from "../../../director/layout.ts";
 import { breakLock, Locks, ownerOf } from "../../../director/locks.ts";
 import { Store } from "../../../director/store.ts";
+import { ACTION } from "../../../director/verdict.ts";
+import { DIRECTION, reversed } from "../../../net/flow.ts";
+import { SeededRandom } from "../../../net/random.ts";
 import type { WorkerResult, WorkerTask } from "./shared_worker.ts";
 import { counts, destination, from, makeDirector, SYN, tcp, tcpService } from "./testbed.ts";
 
@@ -109,4 +112,30 @@ Deno.test("store: a foreign buffer is refused, another thread's attaches with it
   const attached = Store.attach(store.buffer);
   assert.deepEqual(attached.capacities, store.capacities);
   assert.equal(attached.destinations.length, 17 * DESTINATION_WORDS);
+});
+
+Deno.test("shared: a fork knows the asked connection from whatever thread holds it, and leaves that thread alone", () => {
+  const { store, director, service } = makeShared();
+  const worker = makeDirector({ store, workerIndex: 1 });
+  director.attachConnections(1, worker.connectionMemory);
+  const random = new SeededRandom(1);
+  const flow = () => tcp("192.0.2.7:40000");
+  const held = worker.segment(flow(), DIRECTION.input, SYN, 0, 0);
+  assert.equal(held.action, ACTION.forward);
+  const { destination: bound } = held;
+  const before = new Uint8Array(worker.connectionMemory).slice();
+  for (let asked = 0; asked < 2; asked++) {
+    const verdict = director.fork(random, flow()).segment(flow(), DIRECTION.input, SYN, 0, 1);
+    assert.deepEqual([verdict.isNew, verdict.destination], [false, bound]);
+    assert.equal(director.fork(random).segment(flow(), DIRECTION.input, SYN, 0, 1).isNew, true);
+  }
+  const answer = director.fork(random, reversed(flow()));
+  assert.equal(answer.segment(flow(), DIRECTION.output, SYN, 0, 1).action, ACTION.forward);
+  answer.advance(10 ** 7);
+  assert.deepEqual(
+    answer.destinationViews(service).map(counts),
+    new Array(5).fill([0, 0, 0]),
+    "it ends by its timer",
+  );
+  assert.deepEqual(new Uint8Array(worker.connectionMemory), before);
 });
