@@ -10,6 +10,7 @@ export const ERRNO = {
   EPERM: 1,
   ENOENT: 2,
   EINTR: 4,
+  EIO: 5,
   EBADF: 9,
   EAGAIN: 11,
   ENOMEM: 12,
@@ -21,6 +22,8 @@ export const ERRNO = {
   EPIPE: 32,
   EPROTO: 71,
   EMSGSIZE: 90,
+  ENOPROTOOPT: 92,
+  EOPNOTSUPP: 95,
   EAFNOSUPPORT: 97,
   EADDRINUSE: 98,
   EADDRNOTAVAIL: 99,
@@ -38,7 +41,7 @@ export const ERRNO = {
   EINPROGRESS: 115,
 } as const;
 
-/** Name of an error number for people: `EAGAIN`, or `errno 95` for one without a name here. */
+/** Name of an error number for people: `EAGAIN`, or `errno 133` for one without a name here. */
 export function errnoName(errno: number): string {
   return Object.entries(ERRNO).find(([, number]) => number === errno)?.[0] ?? `errno ${errno}`;
 }

@@ -108,6 +108,21 @@ export class Libc implements Disposable {
     return this.#result(this.#library.symbols.recvmsg(descriptor, message, flags));
   }
 
+  /**
+   * Sends so many messages in one call.
+   *
+   * @param messages address of the first `mmsghdr`
+   * @returns how many were sent; an error only when the first was not
+   */
+  sendMessages(descriptor: number, messages: Address, count: number, flags: number): number {
+    return this.#result(this.#library.symbols.sendmmsg(descriptor, messages, count, flags));
+  }
+
+  /** Takes up to so many messages in one call; how many there were. */
+  receiveMessages(descriptor: number, messages: Address, count: number, flags: number): number {
+    return this.#result(this.#library.symbols.recvmmsg(descriptor, messages, count, flags, null));
+  }
+
   shutdown(descriptor: number, how: number): number {
     return this.#result(this.#library.symbols.shutdown(descriptor, how));
   }
@@ -169,6 +184,11 @@ export type { Address } from "./libc_library.ts";
  */
 export function addressOf(array: ArrayBufferView<ArrayBuffer>): Address {
   return Deno.UnsafePointer.of(array);
+}
+
+/** The same as a number, to be written into a structure: user space ends below 2^53. */
+export function addressNumber(array: ArrayBufferView<ArrayBuffer>): number {
+  return Number(Deno.UnsafePointer.value(addressOf(array)));
 }
 
 /** The address so many bytes further on. */

@@ -35,6 +35,8 @@ const SYMBOLS = {
   send: { parameters: ["i32", "pointer", "u32", "i32"], result: "i32" },
   sendmsg: { parameters: ["i32", "pointer", "i32"], result: "i32" },
   recvmsg: { parameters: ["i32", "pointer", "i32"], result: "i32" },
+  sendmmsg: { parameters: ["i32", "pointer", "u32", "i32"], result: "i32" },
+  recvmmsg: { parameters: ["i32", "pointer", "u32", "i32", "pointer"], result: "i32" },
   shutdown: { parameters: ["i32", "i32"], result: "i32" },
   setsockopt: { parameters: ["i32", "i32", "i32", "pointer", "u32"], result: "i32" },
   getsockopt: { parameters: ["i32", "i32", "i32", "pointer", "pointer"], result: "i32" },
@@ -67,6 +69,14 @@ export interface Functions {
   readonly send: (descriptor: number, address: Address, bytes: number, flags: number) => number;
   readonly sendmsg: (descriptor: number, message: Address, flags: number) => number;
   readonly recvmsg: (descriptor: number, message: Address, flags: number) => number;
+  readonly sendmmsg: (descriptor: number, messages: Address, count: number, flags: number) => number;
+  readonly recvmmsg: (
+    descriptor: number,
+    messages: Address,
+    count: number,
+    flags: number,
+    timeout: Address,
+  ) => number;
   readonly shutdown: (descriptor: number, how: number) => number;
   readonly setsockopt: (fd: number, level: number, option: number, value: Address, length: number) => number;
   readonly getsockopt: (fd: number, level: number, option: number, value: Address, length: Address) => number;

@@ -33,7 +33,17 @@ export const TCP_OPTION = {
 } as const;
 
 /** Levels `ip` and `ipv6`. */
-export const IP_OPTION = { transparent: 19, v6Only: 26, v6Transparent: 75 } as const;
+export const IP_OPTION = {
+  packetInfo: 8,
+  transparent: 19,
+  v6Only: 26,
+  v6ReceivePacketInfo: 49,
+  v6PacketInfo: 50,
+  v6Transparent: 75,
+} as const;
+
+/** Level `udp` (linux/udp.h): trains of datagrams, cut up on the way out and put together on the way in. */
+export const UDP_OPTION = { segment: 103, receiveTrains: 104 } as const;
 
 export const MESSAGE = { noSignal: 0x4000, dontWait: 0x40 } as const;
 export const SHUTDOWN_WRITE = 1;

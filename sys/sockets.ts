@@ -58,15 +58,40 @@ export class Sockets {
    * @throws {SystemError} `SYSTEM_CALL_FAILED`, with the number in its field `errno`
    */
   listen(at: Endpoint, { backlog, options, prepare }: ListenSettings): number {
-    const descriptor = checked("socket", this.open(at.address.family, SOCKET.stream));
+    const reuse = [LEVEL.socket, SOCKET_OPTION.reuseAddress, 1] as const;
+    const descriptor = this.#bind(at, SOCKET.stream, [reuse, ...options], prepare);
     try {
-      this.#checkedOption(descriptor, LEVEL.socket, SOCKET_OPTION.reuseAddress, 1);
+      checked("listen", this.libc.listen(descriptor, backlog));
+      return descriptor;
+    } catch (error) {
+      this.libc.close(descriptor);
+      throw error;
+    }
+  }
+
+  /**
+   * Opens a socket for datagrams to an address of this host.
+   *
+   * @param options level, option and value of each option that is set before it is bound
+   * @throws {SystemError} `SYSTEM_CALL_FAILED`, with the number in its field `errno`
+   */
+  bindDatagrams(at: Endpoint, options: ListenSettings["options"]): number {
+    return this.#bind(at, SOCKET.datagram, options);
+  }
+
+  #bind(
+    at: Endpoint,
+    type: number,
+    options: ListenSettings["options"],
+    prepare?: ListenSettings["prepare"],
+  ): number {
+    const descriptor = checked("socket", this.open(at.address.family, type));
+    try {
       if (at.address.family === 6) this.#checkedOption(descriptor, LEVEL.ipv6, IP_OPTION.v6Only, 0);
       for (const [level, option, value] of options) this.#checkedOption(descriptor, level, option, value);
       prepare?.(descriptor);
       const name = socketAddress(at);
       checked("bind", this.libc.bind(descriptor, addressOf(name), name.length));
-      checked("listen", this.libc.listen(descriptor, backlog));
       return descriptor;
     } catch (error) {
       this.libc.close(descriptor);
