@@ -102,6 +102,8 @@ function buildService(written: WrittenService): ServiceConfig {
     sendProxy,
     acceptProxyFrom,
     maxConnections: written.maxConnections,
+    whenFull: written.whenFull,
+    queueTimeoutMs: written.queueTimeout,
     maxSessions,
     tcp: written.tcp === undefined ? undefined : buildTcpOptions(written.tcp),
     onDown: written.onDown,

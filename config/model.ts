@@ -100,6 +100,9 @@ export interface ServiceConfig {
   readonly sendProxy: "none" | "v1" | "v2";
   readonly acceptProxyFrom: readonly Prefix[];
   readonly maxConnections?: number;
+  /** What clients beyond `maxConnections` get. */
+  readonly whenFull: "queue" | "refuse";
+  readonly queueTimeoutMs: number;
   readonly maxSessions: number;
   /** Options of its sockets; undefined: the kernel's. */
   readonly tcp?: TcpOptions;

@@ -73,6 +73,11 @@ const PROTOCOL_KEYS: Readonly<Record<string, { protocol: "tcp" | "udp"; why: str
   onePacket: { protocol: "udp", why: "one-packet scheduling is only for UDP services" },
   maxSessions: { protocol: "udp", why: 'maxSessions is only for UDP services; TCP has "maxConnections"' },
   maxConnections: { protocol: "tcp", why: 'maxConnections is only for TCP services; UDP has "maxSessions"' },
+  whenFull: { protocol: "tcp", why: "whenFull is about maxConnections, which is only for TCP services" },
+  queueTimeout: {
+    protocol: "tcp",
+    why: "queueTimeout is about maxConnections, which is only for TCP services",
+  },
   sendProxy: { protocol: "tcp", why: "sendProxy is only for TCP services: the header begins a byte stream" },
   acceptProxyFrom: {
     protocol: "tcp",

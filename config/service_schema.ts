@@ -64,8 +64,15 @@ const connections = {
     .describe("Clients that must send a PROXY header, and whose header is believed. TCP only.")
     .meta({ example: ["10.0.0.0/8", "fd00::/8"] }),
   maxConnections: integer(1, LIMITS.connectionEntries).optional()
-    .describe("Connections at once; more wait in the kernel's backlog. TCP only.")
+    .describe("Connections at once. TCP only.")
     .meta({ defaultText: "no limit", example: 1_000 }),
+  whenFull: choice("whenFull", ["queue", "refuse"]).default("queue").describe(
+    `Beyond \`maxConnections\`: up to ${
+      LIMITS.heldConnections.toLocaleString("en")
+    } clients wait for their turn, or are reset. TCP only.`,
+  ),
+  queueTimeout: duration({ least: "10ms" }).prefault("30s")
+    .describe("Longest wait for a turn; then the client is reset. TCP only."),
   maxSessions: integer(1, LIMITS.udpSessionsPerService).default(LIMITS.udpSessionsPerService)
     .describe("Sessions at once; the least recently used one gives way. UDP only."),
   tcp: tcpOptions.optional()

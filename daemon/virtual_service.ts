@@ -363,6 +363,8 @@ function optionsOf(config: ServiceConfig): BindingOptions {
     ...(config.tcp === undefined ? {} : { tcp: config.tcp }),
     ...(config.idleTimeoutMs === undefined ? {} : { idleTimeoutMs: config.idleTimeoutMs }),
     ...(config.maxConnections === undefined ? {} : { maxConnections: config.maxConnections }),
+    whenFull: config.whenFull,
+    queueTimeoutMs: config.queueTimeoutMs,
   };
 }
 

@@ -31,8 +31,12 @@ export interface BindingOptions {
   readonly sendProxy: "none" | "v1" | "v2";
   /** Clients whose PROXY header is believed, and from whom one is required. */
   readonly acceptProxyFrom: readonly Prefix[];
-  /** Connections at once; more wait in the kernel's backlog. */
+  /** Connections at once. */
   readonly maxConnections?: number;
+  /** What more get: a place in the queue, which is the default, or a reset. */
+  readonly whenFull?: "queue" | "refuse";
+  /** Longest wait in the queue; absent: no end. */
+  readonly queueTimeoutMs?: number;
   /** Options of both sockets of a connection. An engine that sets none of them says so in {@linkcode OpenBinding.notInForce}. */
   readonly tcp?: TcpOptions;
   /** Which engine moves the bytes; `auto` or absent: the best there is. Takes effect when the binding is opened. */
@@ -73,6 +77,8 @@ export const END_REASONS = [
   "memory-pressure", // drop_packet: one in so many new connections while memory is short
   "not-new", // no segment that may open a connection
   "persistence-engine", // a persistence engine could not read the packet
+  "max-connections", // maxConnections was reached, and whenFull refuses
+  "queue-timeout", // it waited for maxConnections for too long
   "no-room", // more than maxConnections and its queue hold, or than there are file descriptors
   "worker-died", // with the thread that moved its bytes
   "error",

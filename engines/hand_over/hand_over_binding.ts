@@ -107,7 +107,7 @@ export class HandOverBinding implements OpenBinding {
       if (client < 0) return;
       if (this.#live.size >= (this.#options.maxConnections ?? Infinity)) {
         sockets.reset(client);
-        events.dropped(this.binding.service, "no-room");
+        events.dropped(this.binding.service, "max-connections");
         continue;
       }
       this.#begin(client);

@@ -21,15 +21,7 @@ import { STAGE, type Stage } from "./tcp_stage.ts";
 import { LOOP, type Target, type TargetWaiter } from "./targets.ts";
 import { type SideOwner, TcpSide } from "./tcp_side.ts";
 import { TcpWay, type WayOwner } from "./tcp_way.ts";
-import type { WorkerParts } from "./worker_parts.ts";
-
-/** The service that a connection belongs to. */
-export interface ConnectionService {
-  readonly slot: number;
-  ended(connection: TcpConnection, reason: EndReason, wasHeld: boolean): void;
-  /** Something on this host was missing. */
-  shortage(message: string): void;
-}
+import type { ConnectionService, WorkerParts } from "./worker_parts.ts";
 
 const NOTHING_FAILED: readonly number[] = [];
 const NO_ADDRESS = new Uint32Array(4);
@@ -47,7 +39,7 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
   readonly #server: TcpSide;
   readonly #input: TcpWay;
   readonly #output: TcpWay;
-  #service: ConnectionService | undefined;
+  #service: ConnectionService<TcpConnection> | undefined;
   #options: WorkerOptions | undefined;
   #stage: Stage = STAGE.over;
   #target: Target | undefined;
@@ -84,7 +76,7 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
     return this.#stage === STAGE.held;
   }
 
-  get service(): ConnectionService | undefined {
+  get service(): ConnectionService<TcpConnection> | undefined {
     return this.#service;
   }
 
@@ -109,7 +101,7 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
   }
 
   /** Takes over an accepted client, whose addresses stand in `flow` already. Nothing is read until {@linkcode start}. */
-  begin(service: ConnectionService, options: WorkerOptions, descriptor: number): void {
+  begin(service: ConnectionService<TcpConnection>, options: WorkerOptions, descriptor: number): void {
     const { nowMs } = this.#parts.clock;
     this.#service = service;
     this.#options = options;
@@ -122,8 +114,14 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
     this.#stage = STAGE.held;
   }
 
+  /** Waits for its turn, not for ever unless nothing is said. */
+  wait(atMostMs: number | undefined): void {
+    if (atMostMs !== undefined) this.#waitAtMost(atMostMs);
+  }
+
   /** Reads the client from now on, and finds it a destination. @param awaitsHeader it has to send a PROXY header */
   start(awaitsHeader: boolean): void {
+    this.#parts.timers.stop(this.id);
     this.#client.watch(false);
     this.#client.isWritable = true;
     if (!awaitsHeader) {
@@ -142,7 +140,8 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
 
   /** What was waited for did not come. */
   deadlineMissed(nowMs: number): void {
-    if (this.#stage === STAGE.header) this.end("proxy-header");
+    if (this.#stage === STAGE.held) this.end("queue-timeout");
+    else if (this.#stage === STAGE.header) this.end("proxy-header");
     else if (this.#stage !== STAGE.flowing) this.#attemptFailed("connect-timeout");
     else {
       const idleMs = this.#options?.idleTimeoutMs ?? Infinity;

@@ -16,8 +16,8 @@ import { portAt, readAddress } from "../../sys/socket_address.ts";
 import type { EndReason } from "../engine.ts";
 import type { OpenCommand, SentOptions, WorkerOptions } from "./messages.ts";
 import type { Watched } from "./reactor.ts";
-import type { ConnectionService, TcpConnection } from "./tcp_connection.ts";
-import type { Paused, WorkerParts } from "./worker_parts.ts";
+import type { TcpConnection } from "./tcp_connection.ts";
+import type { ConnectionService, Paused, WorkerParts } from "./worker_parts.ts";
 
 /** Accepts of one turn: the connections there are get their turn before another burst is taken in. */
 const ACCEPTS_PER_TURN = 64;
@@ -35,7 +35,7 @@ function receivedOptions(options: SentOptions): WorkerOptions {
 }
 
 /** Accepts, holds what is too much, counts. */
-export class TcpService implements Watched, ConnectionService, Paused {
+export class TcpService implements Watched, ConnectionService<TcpConnection>, Paused {
   readonly slot: number;
   readonly service: number;
   readonly #parts: WorkerParts;
@@ -132,12 +132,19 @@ export class TcpService implements Watched, ConnectionService, Paused {
       );
       return;
     }
+    const mayRun = this.#mayRun();
+    if (!mayRun && this.#options.whenFull === "refuse") {
+      sockets.reset(descriptor);
+      memory.release(worker, SOCKETS_PER_CONNECTION);
+      events.dropped(this.service, "max-connections");
+      return;
+    }
     const connection = this.#records.take();
     this.#fillFlow(connection, descriptor);
     memory.addLive(worker, this.slot, 1);
     this.#live++;
     connection.begin(this, this.#options, descriptor);
-    if (this.#mayRun()) this.#start(connection);
+    if (mayRun) this.#start(connection);
     else this.#hold(connection);
   }
 
@@ -153,9 +160,13 @@ export class TcpService implements Watched, ConnectionService, Paused {
     const { memory, worker } = this.#parts;
     memory.addHeld(worker, this.slot, 1);
     this.#held.add(connection);
-    if (memory.held(this.slot) > LIMITS.heldConnections) connection.end("no-room");
+    if (memory.held(this.slot) > LIMITS.heldConnections) {
+      connection.end("no-room");
+      return;
+    }
+    connection.wait(this.#options.queueTimeoutMs);
     // Another worker's connection may have ended just before this one was seen to wait.
-    else this.startHeld();
+    this.startHeld();
   }
 
   #fillFlow(connection: TcpConnection, descriptor: number): void {

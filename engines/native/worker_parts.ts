@@ -6,6 +6,7 @@
 import type { TrafficEntrance } from "../../director/verdict.ts";
 import type { Flow } from "../../net/flow.ts";
 import type { Sockets } from "../../sys/sockets.ts";
+import type { EndReason } from "../engine.ts";
 import type { ConnectionTimers } from "./connection_timers.ts";
 import type { EngineMemory } from "./engine_memory.ts";
 import type { EntryOwners } from "./entry_owners.ts";
@@ -25,6 +26,14 @@ export interface Paused {
 /** Has moved bytes that the director does not know of. */
 export interface Uncounted {
   tellCount(): void;
+}
+
+/** The service that a connection belongs to. */
+export interface ConnectionService<Connection> {
+  readonly slot: number;
+  ended(connection: Connection, reason: EndReason, wasHeld: boolean): void;
+  /** Something on this host was missing. */
+  shortage(message: string): void;
 }
 
 /** One of each in a worker. */

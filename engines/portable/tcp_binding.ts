@@ -4,8 +4,8 @@
  * node:net and not `Deno.listen`, which cannot send a reset. `Flow.packets` is 0: a byte stream shows no packets.
  * What the kernel does and this cannot, or does otherwise:
  *
- * - Accept cannot be paused. Beyond `maxConnections` clients are accepted and held, neither read nor scheduled; beyond
- *   `LIMITS.heldConnections`, or with no descriptor to spare, they are reset (`no-room`).
+ * - Accept cannot be paused. Beyond `maxConnections` clients are accepted and held, neither read nor scheduled, unless they
+ *   are to be refused; beyond `LIMITS.heldConnections`, or with no descriptor to spare, they are reset (`no-room`).
  * - A client that went away behind more than `LIMITS.relayBufferBytes` of unread data, or after it had ended its own
  *   stream, is noticed by the next write to it, or by a time-out.
  *
@@ -164,6 +164,8 @@ export class TcpBinding implements OpenBinding, TcpKeeper {
     if (peer === undefined || local === undefined) {
       // Reset before it was accepted: the kernel no longer knows who it was.
       this.#refuse(client, "client-reset");
+    } else if (this.#options.whenFull === "refuse" && this.#connections.isFull) {
+      this.#refuse(client, "max-connections");
     } else if (!this.#engine.descriptors.hasRoomFor(SOCKETS_PER_CONNECTION)) {
       // Before this one gives its descriptor back: was there one to be had?
       this.#engine.lookForDescriptors();

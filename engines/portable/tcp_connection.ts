@@ -34,7 +34,7 @@ export interface TcpKeeper extends TcpHost {
 export class TcpConnection implements DialOwner, ReadSink, Wait {
   readonly flow: Flow;
   readonly startMs: number;
-  /** Of the wait for a PROXY header. */
+  /** Of the wait for its turn, then for a PROXY header. */
   deadlineMs = Infinity;
   readonly #host: TcpKeeper;
   readonly #options: BindingOptions;
@@ -44,6 +44,8 @@ export class TcpConnection implements DialOwner, ReadSink, Wait {
   readonly #dial: TcpDial;
   #server: Socket | undefined;
   #decoder: ProxyDecoder | undefined;
+  /** `maxConnections`. */
+  #isHeld = false;
   #hasEntry = false;
   #openSockets = 0;
   #isOver = false;
@@ -113,11 +115,18 @@ export class TcpConnection implements DialOwner, ReadSink, Wait {
   /** Does not read the client until {@linkcode start}. */
   hold(): void {
     this.#client.pause();
+    this.#isHeld = true;
+    const { queueTimeoutMs } = this.#options;
+    if (queueTimeoutMs === undefined) return;
+    this.deadlineMs = this.clock.nowMs() + queueTimeoutMs;
+    this.#host.waits.add(this);
   }
 
   /** Reads the client from now on, and finds it a destination. */
   start(): void {
     const client = this.#client;
+    this.#isHeld = false;
+    this.#host.waits.delete(this);
     this.#input.setSource(client);
     if (client instanceof AcceptedSocket) client.reader.attach(this);
     else client.on("data", (chunk: Uint8Array) => this.receive(chunk) || client.pause());
@@ -131,9 +140,9 @@ export class TcpConnection implements DialOwner, ReadSink, Wait {
     this.#host.waits.add(this);
   }
 
-  /** The PROXY header that was promised did not come in time. */
+  /** Its turn, or the PROXY header that was promised, did not come in time. */
   deadlineMissed(): void {
-    this.end("proxy-header");
+    this.end(this.#isHeld ? "queue-timeout" : "proxy-header");
   }
 
   /** Takes what the client sent. */

@@ -37,9 +37,14 @@ export class TcpConnections {
     this.#startHeld();
   }
 
+  /** As many run as may. */
+  get isFull(): boolean {
+    return this.#running.size >= this.#maxRunning;
+  }
+
   /** Starts the connection or lets it wait; `false` when too many wait already. */
   admit(connection: TcpConnection): boolean {
-    if (this.#running.size >= this.#maxRunning) {
+    if (this.isFull) {
       if (this.#held.size >= LIMITS.heldConnections) return false;
       this.#held.add(connection);
       connection.hold();

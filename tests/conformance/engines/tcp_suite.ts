@@ -3,6 +3,7 @@ import type { TcpFamilyMember } from "./tcp_setting.ts";
 import { crossedTests } from "./tcp_suite_crossed.ts";
 import { endTests } from "./tcp_suite_ends.ts";
 import { failureTests } from "./tcp_suite_failures.ts";
+import { fullTests } from "./tcp_suite_full.ts";
 import { fuzzTests } from "./tcp_suite_fuzz.ts";
 import { lifeTests } from "./tcp_suite_life.ts";
 import { limitTests } from "./tcp_suite_limits.ts";
@@ -17,6 +18,7 @@ export function tcpEngineSuite(member: TcpFamilyMember): void {
   failureTests(member);
   lifeTests(member);
   proxyTests(member);
+  fullTests(member);
   limitTests(member);
   fuzzTests(member);
 }
