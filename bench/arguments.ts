@@ -5,27 +5,30 @@ import { parseArgs } from "node:util";
 import { UsageError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
 import { PICKS } from "./picks.ts";
-import type { Figure } from "./figure.ts";
+import type { Figure, RelativeFigure } from "./figure.ts";
 import { type Effort, figures, FULL, SHORT } from "./figures.ts";
 
-export const USAGE = `usage: deno task bench [--short] [--rounds N] [--threads N] [--json FILE] [FIGURE...]
+export const USAGE =
+  `usage: deno task bench [--short] [--rounds N] [--threads N] [--json FILE] [--svg FILE] [FIGURE...]
   FIGURE       ${[...figures(FULL).map(({ name }) => name), PICKS].join(", ")} (default: all)
-  --short      seven minutes in place of forty; the ratios scatter more
+  --short      ten minutes in place of an hour; the ratios scatter more
   --rounds N   measured runs of each side
   --threads N  of each side that can have more than one (default 1)
   --json FILE  writes every run to FILE
+  --svg FILE   writes the ratios to FILE as a picture
 `;
 
 /** What to do. */
 export interface BenchArguments {
   readonly help: boolean;
   readonly effort: Effort;
-  readonly figures: readonly Figure[];
+  readonly figures: readonly (Figure | RelativeFigure)[];
   /** Of each side that can have more than one. */
   readonly threads: number;
   /** Whether the schedulers' decisions are measured too. */
   readonly picks: boolean;
   readonly json: string | undefined;
+  readonly svg: string | undefined;
 }
 
 /** @throws {UsageError} for what the usage does not name */
@@ -49,6 +52,7 @@ export function parseBenchArguments(args: readonly string[]): BenchArguments {
     threads,
     picks: isChosen(PICKS),
     json: values.json,
+    svg: values.svg,
   };
 }
 
@@ -70,6 +74,7 @@ function parse(args: readonly string[]) {
         rounds: { type: "string" },
         threads: { type: "string" },
         json: { type: "string" },
+        svg: { type: "string" },
       },
     });
   } catch (error) {

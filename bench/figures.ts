@@ -2,8 +2,11 @@
  * What is measured.
  */
 import { runWrk, wrkArguments, type WrkRun } from "./client.ts";
-import type { Figure } from "./figure.ts";
+import type { Figure, RelativeFigure } from "./figure.ts";
+import { IDLE_CLIENT, measureIdle } from "./idle.ts";
 import { iperf3Arguments, runIperf3, type StreamRun } from "./iperf3.ts";
+import { runOpenLoop } from "./open_loop.ts";
+import type { Side } from "./side.ts";
 
 /** How long and how often. */
 export interface Effort {
@@ -12,13 +15,13 @@ export interface Effort {
   readonly secondsPerRun: number;
 }
 
-/** About forty minutes. */
+/** About an hour. */
 export const FULL: Effort = { rounds: 9, secondsPerRun: 3 };
-/** About seven minutes. */
+/** About ten minutes. */
 export const SHORT: Effort = { rounds: 3, secondsPerRun: 1 };
 
 /** All figures, in the order of the report. */
-export function figures({ secondsPerRun: seconds }: Effort): Figure[] {
+export function figures({ secondsPerRun: seconds }: Effort): (Figure | RelativeFigure)[] {
   const kept = (connections: number): WrkRun => ({ connections, seconds, headers: [] });
   const fresh = (connections: number): WrkRun => ({ connections, seconds, headers: ["Connection: close"] });
   const stream = (streams: number, direction: StreamRun["direction"]): StreamRun => ({
@@ -37,7 +40,62 @@ export function figures({ secondsPerRun: seconds }: Effort): Figure[] {
     streamFigure("download-8", "the same on eight connections", stream(8, "down")),
     streamFigure("upload", "bytes to the real server on one connection", stream(1, "up")),
     streamFigure("upload-8", "the same on eight connections", stream(8, "up")),
+    latencyFigure("latency-p50", seconds, 0.5),
+    latencyFigure("latency-p99", seconds, 0.99),
+    latencyFigure("latency-p99.9", seconds, 0.999),
+    {
+      name: "idle",
+      title: "memory of an idle connection",
+      unit: "bytes",
+      better: "less",
+      processorUnit: "none",
+      client: IDLE_CLIENT,
+      isFresh: true,
+      measure: measureIdle,
+    },
+    {
+      name: "start",
+      title: "from the start of the program until it accepts",
+      unit: "ms",
+      better: "less",
+      processorUnit: "none",
+      client: "a connect every 10 ms",
+      isFresh: true,
+      measure: ({ readyAfterMs }) => Promise.resolve({ value: readyAfterMs, errors: 0 }),
+    },
   ];
+}
+
+/** Half of what the reference reaches in a closed loop: busy, and far enough from where queues grow without end. */
+const LOAD_SHARE = 0.5;
+/** More than that the generator, which is JavaScript, cannot ask for in time beside a proxy on two cores. */
+const GENERATOR_MOST = 10_000;
+const LATENCY_CONNECTIONS = 50;
+
+function latencyFigure(name: string, seconds: number, quantile: number): RelativeFigure {
+  const figure = {
+    name,
+    title: `${
+      name.replace("latency-", "")
+    } of requests asked at planned times on ${LATENCY_CONNECTIONS} connections`,
+    unit: "us",
+    better: "less",
+    processorUnit: "us each",
+    program: "wrk",
+  } as const;
+  const prepare = async ({ ports }: Side, signal: AbortSignal): Promise<Figure> => {
+    const knee = await runWrk(ports.http, { connections: LATENCY_CONNECTIONS, seconds, headers: [] }, signal);
+    const half = Math.round(knee.value * LOAD_SHARE);
+    const requestsPerSecond = Math.min(half, GENERATOR_MOST);
+    const run = { requestsPerSecond, connections: LATENCY_CONNECTIONS, seconds, quantile };
+    return {
+      ...figure,
+      client:
+        `${requestsPerSecond}/s for ${seconds} s; half of what HAProxy reaches in a closed loop is ${half}/s`,
+      measure: ({ ports }, signal) => runOpenLoop(ports.http, run, signal),
+    };
+  };
+  return { ...figure, prepare };
 }
 
 function wrkFigure(name: string, title: string, run: WrkRun): Figure {
@@ -45,11 +103,11 @@ function wrkFigure(name: string, title: string, run: WrkRun): Figure {
     name,
     title,
     unit: "/s",
+    better: "more",
     processorUnit: "us each",
     program: "wrk",
     client: ["wrk", ...wrkArguments(run).map((it) => it.includes(" ") ? `"${it}"` : it)].join(" "),
-    target: "http",
-    measure: (port, signal) => runWrk(port, run, signal),
+    measure: ({ ports }, signal) => runWrk(ports.http, run, signal),
   };
 }
 
@@ -58,10 +116,10 @@ function streamFigure(name: string, title: string, run: StreamRun): Figure {
     name,
     title,
     unit: "MB/s",
+    better: "more",
     processorUnit: "ms per GB",
     program: "iperf3",
     client: ["iperf3", ...iperf3Arguments(run)].join(" "),
-    target: "stream",
-    measure: (port, signal) => runIperf3(port, run, signal),
+    measure: ({ ports }, signal) => runIperf3(ports.stream, run, signal),
   };
 }

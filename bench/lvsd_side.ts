@@ -55,6 +55,7 @@ async function startLvsd(
     ],
     ports,
     pids: [process.pid],
+    readyAfterMs: process.readyAfterMs,
     processes: [process],
   };
 }

@@ -4,12 +4,11 @@
  */
 import { cpus, release } from "node:os";
 import { EXIT, LvsdError } from "../errors.ts";
-import { requirePeer } from "../tests/peers/required_peers.ts";
 import { type BenchArguments, parseBenchArguments, USAGE } from "./arguments.ts";
+import { chart } from "./chart.ts";
 import { measurePicks, PICK_EFFORT, picksTable } from "./picks.ts";
-import { type FigureResult, figureTable, type Report, settingsText, summarise } from "./report.ts";
-import { runRounds } from "./rounds.ts";
-import { Topology } from "./topology.ts";
+import type { Report } from "./report.ts";
+import { benchTraffic } from "./traffic.ts";
 
 /** Conventional exit code of a program that SIGINT ended: 128 + 2. */
 const INTERRUPTED = 130;
@@ -33,7 +32,7 @@ async function bench(chosen: BenchArguments, signal: AbortSignal): Promise<void>
   };
   const traffic = chosen.figures.length === 0
     ? { servers: [], settings: [], figures: [] }
-    : await benchTraffic(chosen, header, signal);
+    : await benchTraffic(chosen, header, { print, showProgress, signal });
   signal.throwIfAborted();
   const picks = chosen.picks ? measurePicks({ ...PICK_EFFORT, rounds: chosen.effort.rounds }) : [];
   if (picks.length > 0) print(picksTable(picks));
@@ -41,34 +40,7 @@ async function bench(chosen: BenchArguments, signal: AbortSignal): Promise<void>
   if (chosen.json !== undefined) {
     await Deno.writeTextFile(chosen.json, JSON.stringify(report, null, 2) + "\n");
   }
-}
-
-/** The figures that need clients and real servers. */
-async function benchTraffic(
-  { effort, figures, threads }: BenchArguments,
-  header: Pick<Report, "startedWall" | "machine" | "rounds" | "threads">,
-  signal: AbortSignal,
-): Promise<Pick<Report, "servers" | "settings" | "figures">> {
-  for (const { program } of figures) requirePeer(program);
-  await using topology = await Topology.start(threads);
-  signal.throwIfAborted();
-  const { servers } = topology;
-  const settings = topology.sides.map(({ name, version, settings }) => ({ name, version, settings }));
-  print(`${settingsText({ ...header, servers, settings })}\n`);
-  const results: FigureResult[] = [];
-  for (const figure of figures) {
-    const progress = (round: number, side: string) => {
-      const stage = round === 0 ? "warming up" : `round ${round} of ${effort.rounds}`;
-      showProgress(`${figure.name}: ${stage}, ${side}`);
-    };
-    const sides = topology.sides.filter(({ onlyFor }) => onlyFor?.includes(figure.name) ?? true);
-    const runs = await runRounds(figure, sides, effort.rounds, progress, signal);
-    showProgress("");
-    const result = summarise(figure, runs);
-    results.push(result);
-    print(`${figureTable(result)}\n`);
-  }
-  return { servers, settings, figures: results };
+  if (chosen.svg !== undefined) await Deno.writeTextFile(chosen.svg, chart(report));
 }
 
 async function main(args: readonly string[]): Promise<number> {

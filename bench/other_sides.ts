@@ -76,6 +76,7 @@ ${TARGETS.map(listen).join("\n")}
     ],
     ports,
     pids: [process.pid],
+    readyAfterMs: process.readyAfterMs,
     processes: [process],
   };
 }
@@ -108,6 +109,7 @@ export async function startNginxStream(servers: Ports, threads: number): Promise
     ],
     ports,
     pids: [process.pid],
+    readyAfterMs: process.readyAfterMs,
     processes: [process],
   };
 }
@@ -127,6 +129,7 @@ export async function startPenSide(servers: Ports): Promise<StartedSide> {
     ],
     ports: { http: http.port, stream: stream.port },
     pids: [http.pid, stream.pid],
+    readyAfterMs: http.readyAfterMs,
     processes: [starting.move()],
   };
 }

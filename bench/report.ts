@@ -25,6 +25,7 @@ export interface FigureResult {
   readonly name: string;
   readonly title: string;
   readonly unit: string;
+  readonly better: Figure["better"];
   readonly client: string;
   readonly processorUnit: string;
   /** The side that all are divided by. */
@@ -46,8 +47,8 @@ export interface Report {
 }
 
 export function summarise(figure: Figure, runs: FigureRuns): FigureResult {
-  const { name, title, unit, client, processorUnit } = figure;
-  const reference = bestReference(runs);
+  const { name, title, unit, better, client, processorUnit } = figure;
+  const reference = bestReference(runs, better);
   const divisor = runs.get(reference);
   const sides = [...runs].map(([side, { values, errors, processor }]) => ({
     side,
@@ -59,16 +60,16 @@ export function summarise(figure: Figure, runs: FigureRuns): FigureResult {
       ? null
       : { absolute: spread(processor), ratio: ratioOf(processor, divisor?.processor) },
   }));
-  return { name, title, unit, client, processorUnit, reference, sides };
+  return { name, title, unit, better, client, processorUnit, reference, sides };
 }
 
 /** Whichever setting of HAProxy does best in this figure. */
-function bestReference(runs: FigureRuns): string {
-  const candidates = [...runs].filter(([side, { values }]) =>
-    side.startsWith(REFERENCE) && values.length > 0
-  );
-  candidates.sort(([, a], [, b]) => spread(b.values).median - spread(a.values).median);
-  return candidates[0]?.[0] ?? REFERENCE;
+function bestReference(runs: FigureRuns, better: Figure["better"]): string {
+  const medians = [...runs]
+    .filter(([side, { values }]) => side.startsWith(REFERENCE) && values.length > 0)
+    .map(([side, { values }]) => ({ side, median: spread(values).median }))
+    .sort((a, b) => a.median - b.median);
+  return medians.at(better === "more" ? -1 : 0)?.side ?? REFERENCE;
 }
 
 function ratioOf(values: readonly number[], reference: readonly number[] = []): Spread | null {
@@ -78,7 +79,7 @@ function ratioOf(values: readonly number[], reference: readonly number[] = []): 
 
 /** The table of one figure; columns are aligned with spaces, so it reads the same in a terminal and in a code block. */
 export function figureTable(result: FigureResult): string {
-  const { name, title, unit, client, processorUnit, reference, sides } = result;
+  const { name, title, unit, better, client, processorUnit, reference, sides } = result;
   const hasProcessor = sides.some((it) => it.processor !== null);
   const rows = sides.map(({ side, absolute, ratio, errors, processor }) => [
     side,
@@ -102,7 +103,7 @@ export function figureTable(result: FigureResult): string {
     )
       .join("  ").trimEnd()
   );
-  return [`${name}: ${title}, ${unit} (${client})`, ...table, ""].join("\n");
+  return [`${name}: ${title}, ${unit}, ${better} is better (${client})`, ...table, ""].join("\n");
 }
 
 function processorCells(processor: SideResult["processor"]): string[] {

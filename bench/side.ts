@@ -19,8 +19,10 @@ export interface Side {
   /** What it was told, line by line; every side logs no connection and sets TCP_NODELAY. */
   readonly settings: readonly string[];
   readonly ports: Ports;
-  /** Whose processor time is measured; none for the way without a proxy. */
+  /** Whose processor time and memory are measured; none for the way without a proxy. */
   readonly pids: readonly number[];
+  /** From the start of its program until it accepted, milliseconds; 0 without a proxy. */
+  readonly readyAfterMs: number;
   /** The only figures it is there for; undefined: all. */
   readonly onlyFor?: readonly string[];
 }
@@ -42,6 +44,14 @@ export const CONNECTIONS = 8_500;
 /** A second port for a program that was given its first. */
 export async function portsFrom(http: number): Promise<Ports> {
   return { http, stream: await freePort() };
+}
+
+/** Processes and their children: nginx works in children. */
+export function processesOf(pids: readonly number[]): number[] {
+  return pids.flatMap((pid) => {
+    const children = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`).trim();
+    return children === "" ? [pid] : [pid, ...children.split(" ").map(Number)];
+  });
 }
 
 /** First line of what a program says about its version, on either output. */

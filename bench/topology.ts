@@ -43,7 +43,14 @@ export class Topology implements AsyncDisposable {
     const http = starting.use(await startServer());
     const stream = starting.use(await startIperf3());
     const ports: Ports = { http: http.port, stream: stream.port };
-    const sides: Side[] = [{ name: "direct", version: "no proxy", settings: [], ports, pids: [] }];
+    const sides: Side[] = [{
+      name: "direct",
+      version: "no proxy",
+      settings: [],
+      ports,
+      pids: [],
+      readyAfterMs: 0,
+    }];
     for (const start of STARTS) {
       const { processes, ...side } = await start(ports, threads);
       for (const process of processes) starting.use(process);

@@ -44,6 +44,8 @@ export class PeerProcess implements AsyncDisposable {
   readonly #reading: Promise<unknown>;
   readonly #ready = Promise.withResolvers<void>();
   readonly #readyWhen: Ready;
+  readonly #startedMs = performance.now();
+  #readyAfterMs = Infinity;
   #log = "";
   #stopping: Promise<void> | undefined;
 
@@ -85,6 +87,11 @@ export class PeerProcess implements AsyncDisposable {
 
   get pid(): number {
     return this.#child.pid;
+  }
+
+  /** From its start until it was ready, milliseconds, give or take {@linkcode LOOK_MS}. */
+  get readyAfterMs(): number {
+    return this.#readyAfterMs;
   }
 
   /** The last of what it printed on both outputs. */
@@ -149,6 +156,7 @@ export class PeerProcess implements AsyncDisposable {
       const look = when === "accepts" ? () => accepts(this.port) : () => answers(when.url);
       while (!over.aborted && !await look()) await after(LOOK_MS, over);
     }
+    this.#readyAfterMs = performance.now() - this.#startedMs;
     return "ready";
   }
 

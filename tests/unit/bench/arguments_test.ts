@@ -18,6 +18,11 @@ Deno.test("bench: without arguments every figure is measured in full", () => {
     "download-8",
     "upload",
     "upload-8",
+    "latency-p50",
+    "latency-p99",
+    "latency-p99.9",
+    "idle",
+    "start",
   ]);
   assert.equal(picks, true);
   assert.equal(json, undefined);
