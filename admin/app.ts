@@ -42,6 +42,7 @@ const INDEX: readonly (readonly [method: "GET" | "POST", path: string, summary: 
   ["POST", "/rules/zero", "the same, and the counters begin at 0"],
   ["GET", "/record", "the flight recorder, as a script"],
   ["GET", "/explain", "?flow=...: where a flow would go, and why"],
+  ["GET", "/explain/packet", "?flow=...[&bytes=N][&interfaceName=...]: the same with the packet's way"],
   ["GET", "/proc/ip_vs", "as under /proc/net; also ip_vs_conn, ip_vs_stats and the others there"],
   ["POST", "/reload", "read the config file again; 422 and no change when it has mistakes"],
   [
@@ -93,6 +94,14 @@ function addRoutes(app: Hono, source: StatusSource): void {
   app.get("/rules", (context) => context.json(source.rules()));
   app.post("/rules/zero", (context) => context.json(source.zeroRules()));
   app.get("/record", (context) => context.text(source.record()));
+  app.get("/explain/packet", async (context) => {
+    const { flow = "", bytes, interfaceName } = context.req.query();
+    const wish = {
+      ...(bytes === undefined ? {} : { bytes: Number(bytes) }),
+      ...(interfaceName === undefined ? {} : { interfaceName }),
+    };
+    return context.json(await source.explainPacket(flow, wish));
+  });
   app.get("/explain", (context) => context.json(source.explain(context.req.query("flow") ?? "")));
   app.post("/reload", async (context) => {
     const outcome = await source.reload();

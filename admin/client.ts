@@ -10,8 +10,16 @@ import { request as httpsRequest } from "node:https";
 import type { Clock } from "../clock.ts";
 import { DirectorError, ProtocolError, SystemError, ValueError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
+import type { PacketWish } from "../engines/packet/packet_path.ts";
 import type { Explanation } from "../simulator/explain.ts";
-import type { Readiness, ReloadOutcome, RulesStatus, Status, SysctlState } from "./source.ts";
+import type {
+  PacketExplanation,
+  Readiness,
+  ReloadOutcome,
+  RulesStatus,
+  Status,
+  SysctlState,
+} from "./source.ts";
 import { isToolAnswer, type ToolAnswer, type ToolRequest } from "./tool.ts";
 
 /** Which daemon: by the path of its control socket, or by the URL of its admin address. */
@@ -130,6 +138,14 @@ export class ControlClient {
   async explain(flow: string): Promise<Explanation> {
     const answer = await this.#ask("GET", `/explain?${new URLSearchParams({ flow })}`);
     return this.#read<Explanation>(answer, [200], (it) => Array.isArray(it.destinations));
+  }
+
+  /** The same with the packet's way. @throws {ValueError} as {@linkcode explain} */
+  async explainPacket(flow: string, wish: PacketWish): Promise<PacketExplanation> {
+    const words = Object.entries(wish).map(([name, value]) => [name, String(value)]);
+    const query = new URLSearchParams([["flow", flow], ...words]);
+    const answer = await this.#ask("GET", `/explain/packet?${query}`);
+    return this.#read<PacketExplanation>(answer, [200], (it) => typeof it.path === "object");
   }
 
   /** One command of ipvsadm; what it changed is in force when the answer is there. */

@@ -8,6 +8,7 @@
  */
 import type { KernelSysctlName, SysctlState } from "../director/sysctl_text.ts";
 import type { ConfigProblem } from "../errors.ts";
+import type { PacketPath, PacketWish } from "../engines/packet/packet_path.ts";
 import type { Explanation } from "../simulator/explain.ts";
 
 export type { SysctlState };
@@ -34,6 +35,17 @@ export interface StatusSource {
    * @throws {ValueError} the text is no flow, or names a service that is not there
    */
   explain(flow: string): Explanation;
+  /**
+   * The same for a packet, with its way through the packet engine.
+   *
+   * @throws {ValueError} beside those of {@linkcode explain}: there is no packet engine, or the wish is none
+   */
+  explainPacket(flow: string, wish: PacketWish): Promise<PacketExplanation>;
+}
+
+/** An explanation with the packet's way. */
+export interface PacketExplanation extends Explanation {
+  readonly path: PacketPath;
 }
 
 export interface Status {

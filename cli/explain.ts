@@ -5,17 +5,20 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { currentSurroundings } from "../admin/socket_path.ts";
+import type { PacketExplanation } from "../admin/source.ts";
 import { SystemClock } from "../clock.ts";
 import type { Config } from "../config/model.ts";
 import { RuleKeeper } from "../daemon/rule_keeper.ts";
-import { EXIT } from "../errors.ts";
+import { followPacket, type PacketWish } from "../engines/packet/packet_path.ts";
+import { EXIT, UsageError } from "../errors.ts";
 import { SeededRandom } from "../net/random.ts";
 import { findScheduler } from "../schedulers/registry.ts";
 import { explain as explainFlow, type Explanation } from "../simulator/explain.ts";
 import { flowOf, parseFlow } from "../simulator/flows.ts";
 import { World } from "../simulator/world.ts";
-import type { Command } from "./command.ts";
+import { type Command, type ParsedArgs, textOption } from "./command.ts";
 import { DAEMON_OPTIONS, DAEMON_OPTIONS_USAGE, daemonClient } from "./daemon_client.ts";
+import { formatPath, surroundingsOf } from "./packet_path.ts";
 import { readConfigOption } from "./simulator_files.ts";
 import { alignColumns, printable } from "./table.ts";
 
@@ -24,13 +27,21 @@ export const explain: Command = {
   summary: "where a flow would go now, and why; nothing is changed by asking",
   usage: `lvsd explain - where a flow would go, and why
 
-Usage: lvsd explain FLOW [-c CONFIG] [--json] [--socket PATH | --url URL]
+Usage: lvsd explain FLOW [-c CONFIG] [--packet [--bytes N] [--in NAME]] [--json]
+                    [--socket PATH | --url URL]
 
 FLOW is [tcp|udp] CLIENT:PORT [->] SERVICE [mark=N]; the service is its name or an address and port. The
 arrow needs quotes in a shell, or leave it out. The running daemon answers for the state it is in; with -c
 the config answers for a fresh start with every real server up.
 
+With --packet also the way of the flow's first packet through the packet engine: hooks in netfilter's order
+with the rules that match, the director's functions, translation, route, the most bytes that may go there,
+neighbour, and what is sent. The service may then be any address, for the reply of a real server too.
+
   -c, --config FILE  ask this config and no daemon
+      --packet       the packet's way through the hooks
+      --bytes N      IP length of the packet; without it the headers alone
+      --in NAME      interface it comes in by; without it the one towards its sender
       --json         the explanation as JSON
 ${DAEMON_OPTIONS_USAGE}  -h, --help     this text
 
@@ -38,32 +49,58 @@ Exit codes: 0 it goes somewhere, 1 it is refused or the flow has a mistake, 2 us
 
 Example:
   lvsd explain tcp 10.0.0.7:40000 :8080
+  lvsd explain --packet --bytes 1500 tcp 10.1.0.10:40000 10.1.0.100:80
 `,
-  options: { config: { type: "string", short: "c" }, json: { type: "boolean" }, ...DAEMON_OPTIONS },
+  options: {
+    config: { type: "string", short: "c" },
+    json: { type: "boolean" },
+    packet: { type: "boolean" },
+    bytes: { type: "string" },
+    in: { type: "string" },
+    ...DAEMON_OPTIONS,
+  },
   positionals: { least: 1, most: 5 },
 
   async run(args, context) {
     const text = flowText(args.positionals);
+    const wish = readWish(args);
     const config = await readConfigOption(args, context);
-    let explanation: Explanation;
+    let explanation: Explanation | PacketExplanation;
     if (config === undefined) {
       parseFlow(text);
       const client = daemonClient(args, context, new SystemClock(), currentSurroundings());
-      explanation = await client.explain(text);
+      explanation = wish === undefined ? await client.explain(text) : await client.explainPacket(text, wish);
     } else {
-      explanation = explainConfig(config, text);
+      explanation = explainConfig(config, text, wish);
     }
     context.stdout(
       args.values.json === true
         ? `${JSON.stringify(explanation, null, 2)}\n`
-        : formatExplanation(explanation),
+        : `${formatExplanation(explanation)}${"path" in explanation ? formatPath(explanation.path) : ""}`,
     );
     return explanation.answer === null ? EXIT.failed : EXIT.ok;
   },
 };
 
+/** What is asked of a packet; undefined when the question is about a flow. */
+function readWish(args: ParsedArgs): PacketWish | undefined {
+  const [bytes, interfaceName] = [textOption(args, "bytes"), textOption(args, "in")];
+  if (args.values.packet === true) {
+    return {
+      ...(bytes === undefined ? {} : { bytes: Number(bytes) }),
+      ...(interfaceName === undefined ? {} : { interfaceName }),
+    };
+  }
+  if (bytes === undefined && interfaceName === undefined) return undefined;
+  throw new UsageError("OPTION_NEEDS_ANOTHER", "--bytes and --in are about a packet; add --packet", {});
+}
+
 /** The answer of a director that was just started with this config. */
-function explainConfig(config: Config, text: string): Explanation {
+function explainConfig(
+  config: Config,
+  text: string,
+  wish: PacketWish | undefined,
+): Explanation | PacketExplanation {
   const world = new World({ findScheduler, seed: 1 });
   world.configure(config);
   const { director, nowMs } = world;
@@ -72,7 +109,18 @@ function explainConfig(config: Config, text: string): Explanation {
   const keeper = new RuleKeeper({ director, random, logger: getLogger(["lvsd", "explain"]), serviceName });
   keeper.apply(config);
   const flow = flowOf(parseFlow(text), world);
-  return explainFlow({ director, flow, nowMs, random, serviceName, rules: keeper.ask(flow, nowMs) });
+  const surroundings = wish === undefined ? undefined : surroundingsOf(config, world);
+  const decision = explainFlow({
+    director,
+    flow,
+    nowMs,
+    random,
+    serviceName,
+    rules: keeper.ask(flow, nowMs),
+  });
+  if (wish === undefined || surroundings === undefined) return decision;
+  const copy = director.fork(new SeededRandom(1), flow);
+  return { ...decision, path: followPacket(copy, flow, surroundings, wish, nowMs) };
 }
 
 /** A shell takes an unquoted `->` for a redirection, so the flow may be written without it. */

@@ -4,7 +4,14 @@
  *
  * @module
  */
-import type { Readiness, ReloadOutcome, RulesStatus, Status, StatusSource } from "../admin/source.ts";
+import type {
+  PacketExplanation,
+  Readiness,
+  ReloadOutcome,
+  RulesStatus,
+  Status,
+  StatusSource,
+} from "../admin/source.ts";
 import type { ToolAnswer, ToolRequest } from "../admin/tool.ts";
 import type { Timer } from "../clock.ts";
 import type { Config } from "../config/model.ts";
@@ -12,8 +19,10 @@ import type { Plan } from "../config/plan.ts";
 import type { Director } from "../director/director.ts";
 import type { KernelSysctlName, SysctlState } from "../director/sysctl_text.ts";
 import type { Engine } from "../engines/engine.ts";
+import { followPacket, type PacketWish } from "../engines/packet/packet_path.ts";
 import { DirectorError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
+import type { Flow } from "../net/flow.ts";
 import { SeededRandom } from "../net/random.ts";
 import { explain, type Explanation } from "../simulator/explain.ts";
 import { flowOf, parseFlow } from "../simulator/flows.ts";
@@ -144,15 +153,30 @@ export class Daemon implements StatusSource {
   }
 
   explain(flow: string): Explanation {
+    return this.#explain(this.#flowOf(flow));
+  }
+
+  async explainPacket(text: string, wish: PacketWish): Promise<PacketExplanation> {
+    const surroundings = await this.#assembly.engines.surroundings();
+    const flow = this.#flowOf(text);
+    const decision = this.#explain(flow);
+    const copy = this.director.fork(new SeededRandom(1), flow);
+    return { ...decision, path: followPacket(copy, flow, surroundings, wish, this.#options.clock.nowMs()) };
+  }
+
+  #flowOf(text: string): Flow {
     const { director } = this;
     const directory = { director, service: (reference: ServiceReference) => this.#services.find(reference) };
-    const asked = flowOf(parseFlow(flow), directory);
+    return flowOf(parseFlow(text), directory);
+  }
+
+  #explain(flow: Flow): Explanation {
     const nowMs = this.#options.clock.nowMs();
     return explain({
-      director,
-      flow: asked,
+      director: this.director,
+      flow,
       nowMs,
-      rules: this.#assembly.rules.ask(asked, nowMs),
+      rules: this.#assembly.rules.ask(flow, nowMs),
       // Of its own: a question must not take a draw away from traffic.
       random: new SeededRandom(1),
       serviceName: (handle) => this.#services.nameOf(handle),

@@ -12,9 +12,11 @@ import { type ConnectionJudge, NativeEngine } from "../engines/native/native.ts"
 import { programFolder } from "../engines/native/worker_thread.ts";
 import { HandOverEngine } from "../engines/hand_over/hand_over.ts";
 import { PacketEngine } from "../engines/packet/packet_engine.ts";
+import type { Surroundings } from "../engines/packet/packet_path.ts";
 import { PortableEngine } from "../engines/portable/portable.ts";
 import { type EngineChoice, RoutedEngine } from "../engines/routed.ts";
 import { SystemError } from "../errors.ts";
+import { ValueError } from "../errors.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { Random } from "../net/random.ts";
 import { PacketLibrary } from "../sys/packet_library.ts";
@@ -172,6 +174,13 @@ export class Engines {
     await this.#native?.passed();
   }
 
+  /** What a packet would meet in the packet engine. @throws {ValueError} `PACKET_ENGINE_ABSENT` */
+  async surroundings(): Promise<Surroundings> {
+    const found = await this.#packet?.surroundings();
+    if (found !== undefined) return found;
+    throw packetEngineAbsent(this.packetObstacle || "no service goes through the packet engine");
+  }
+
   /** Chains of a configuration, for the engine that asks them of each packet. */
   async setRules({ rules, services }: Config): Promise<void> {
     await this.#packet?.setRules(rules, services.map((it) => it.name));
@@ -181,6 +190,15 @@ export class Engines {
   judge(areJudged: boolean, areCounted: boolean): void {
     this.#native?.judge(areJudged, areCounted);
   }
+}
+
+/** The error of somebody who asks after packets where none are forwarded. */
+export function packetEngineAbsent(why: string): ValueError {
+  return new ValueError(
+    "PACKET_ENGINE_ABSENT",
+    `packets have no way to be shown here: ${why}; leave --packet out to ask where a connection goes`,
+    {},
+  );
 }
 
 /** ActiveConn of a service that may have been deleted. */

@@ -5,7 +5,7 @@
  */
 import { DROP_REASON, type DropReason } from "../director/verdict.ts";
 import { DIRECTOR_PRIORITY, HOOK, VERDICT } from "../hooks/hook.ts";
-import { listRule } from "../hooks/listing.ts";
+import { ruleText } from "../hooks/rule_text.ts";
 import type { PacketView } from "../hooks/packet_view.ts";
 import type { RuleSet } from "../hooks/rule_set.ts";
 
@@ -26,7 +26,7 @@ export function askRules(set: RuleSet, view: PacketView, nowMs: number): RuleAns
       .sort((a, b) => a.priority - b.priority);
     for (const { chain } of chains) {
       const { verdict, rules } = set.ask(chain, view, nowMs);
-      met.push(...rules.map((rule) => describe(set, rule)));
+      met.push(...rules.map((rule) => ruleText(set, rule)));
       if (verdict === VERDICT.accept) continue;
       if (view.rule < 0) met.push(`${set.chains[chain]?.name}: policy DROP`);
       const refusal = verdict === VERDICT.reject ? DROP_REASON.ruleReject : DROP_REASON.ruleDrop;
@@ -34,13 +34,4 @@ export function askRules(set: RuleSet, view: PacketView, nowMs: number): RuleAns
     }
   }
   return { refusal: DROP_REASON.none, met };
-}
-
-function describe(set: RuleSet, number: number): string {
-  const { chain, place } = set.placeOf(number);
-  const rule = set.chains[chain]?.rules[place];
-  if (rule === undefined) return "";
-  const { target, protocol, source, destination, options } = listRule(rule);
-  const words = [target, protocol === "all" ? "" : protocol, `from ${source} to ${destination}`, options];
-  return `${set.chains[chain]?.name} ${place + 1}: ${words.filter((it) => it !== "").join(" ")}`;
 }

@@ -10,8 +10,13 @@ import type { RuleSet } from "./rule_set.ts";
 /** Looks at a packet on a hook. Anything but ACCEPT ends its way. */
 export type HookFunction = (view: PacketView, nowMs: number) => HookVerdict;
 
-interface Hung {
+/** A function or a chain on a hook. */
+export interface Hung {
   readonly priority: number;
+  /** Of a function, for people; `""` for a chain. */
+  readonly name: string;
+  /** Number of the base chain; undefined for a function. */
+  readonly chain: number | undefined;
   readonly run: HookFunction;
 }
 
@@ -39,6 +44,7 @@ interface Hung {
  */
 export class Hooks {
   readonly #registered: Hung[][] = HOOK_NAMES.map(() => []);
+  readonly #sorted: Hung[][] = HOOK_NAMES.map(() => []);
   readonly #order: HookFunction[][] = HOOK_NAMES.map(() => []);
   #rules: RuleSet | undefined;
   #hasRules = false;
@@ -56,10 +62,11 @@ export class Hooks {
    * Hangs a function on a hook. Lower priorities run first; of equal ones chains before functions, then the one that came
    * first.
    *
+   * @param name for people
    * @returns takes it off again
    */
-  register(hook: Hook, priority: number, run: HookFunction): () => void {
-    const hung = { priority, run };
+  register(hook: Hook, priority: number, run: HookFunction, name = ""): () => void {
+    const hung = { priority, name, chain: undefined, run };
     this.#registered[hook]?.push(hung);
     this.#sort();
     return () => {
@@ -73,6 +80,11 @@ export class Hooks {
     this.#rules = rules;
     this.#hasRules = rules.chains.some((it) => it.base !== undefined);
     this.#sort();
+  }
+
+  /** What hangs on a hook, in the order it is run. */
+  hung(hook: Hook): readonly Hung[] {
+    return this.#sorted[hook] ?? [];
   }
 
   /** Leads a packet through one hook. */
@@ -91,11 +103,13 @@ export class Hooks {
     this.#registered.forEach((registered, hook) => {
       const chains = (rules?.baseChains(hook as Hook) ?? []).map(({ chain, priority }): Hung => ({
         priority,
+        name: "",
+        chain,
         run: (view, nowMs) => rules?.walk(chain, view, nowMs) ?? VERDICT.accept,
       }));
-      this.#order[hook] = [...chains, ...registered]
-        .sort((a, b) => a.priority - b.priority)
-        .map((it) => it.run);
+      const sorted = [...chains, ...registered].sort((a, b) => a.priority - b.priority);
+      this.#sorted[hook] = sorted;
+      this.#order[hook] = sorted.map((it) => it.run);
     });
   }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { LIMITS } from "../../limits.ts";
-import type { Family } from "../../net/address.ts";
+import { type Family, formatAddress } from "../../net/address.ts";
 import type { Link } from "./links.ts";
 
 /** The kernel's defaults of `net.ipv4.neigh.default`. */
@@ -119,6 +119,13 @@ export class Neighbours {
       if (neighbour.asked < PROBES) this.#ask(neighbour, neighbour.askMs);
       else this.#giveUp(neighbour, nowMs);
     }
+  }
+
+  /** Those that answer, as text and bytes. */
+  known(): { readonly link: Link; readonly address: string; readonly mac: Uint8Array }[] {
+    return [...this.#byHash.values()].flat().flatMap(({ link, family, address, mac }) =>
+      mac === undefined ? [] : [{ link, address: formatAddress(family, address), mac: mac.slice() }]
+    );
   }
 
   /** When {@linkcode advance} has something to do; Infinity when nothing waits. */

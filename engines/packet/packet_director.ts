@@ -4,7 +4,7 @@
  * @module
  */
 import type { Director } from "../../director/director.ts";
-import { DIRECTOR_PRIORITY, HOOK, type Hook } from "../../hooks/hook.ts";
+import { DIRECTOR_PRIORITY, HOOK, type Hook, type HookVerdict } from "../../hooks/hook.ts";
 import type { Hooks } from "../../hooks/hooks.ts";
 import type { IpAddress } from "../../net/address.ts";
 import type { Flow } from "../../net/flow.ts";
@@ -24,7 +24,7 @@ import { HEADROOM_BYTES, Passage } from "./passage.ts";
 import { PathMtus } from "./path_mtus.ts";
 import { Reassembly } from "./reassembly.ts";
 import { RuleWalk } from "./rule_walk.ts";
-import { spendHop, Transmit } from "./transmit.ts";
+import { spendHop, Transmit, type TransmitParts } from "./transmit.ts";
 import { TunnelErrors } from "./tunnel_errors.ts";
 
 export interface PacketDirectorOptions {
@@ -41,6 +41,8 @@ export interface PacketDirectorOptions {
   readonly serviceOf?: (passage: Passage) => number;
   /** A connection began; the flow is used again. */
   readonly onNew?: (entry: number, flow: Flow) => void;
+  /** See {@linkcode TransmitParts}. */
+  readonly onRoute?: TransmitParts["onRoute"];
 }
 
 /** Takes frames through the hooks in netfilter's order, with the director's functions on them. */
@@ -96,6 +98,7 @@ export class PacketDirector {
       mtus,
       drops,
       nextId,
+      onRoute: options.onRoute,
       dispatch: (passage, route, nextHop, nowMs) => this.#dispatch(passage, route, nextHop, nowMs),
     });
     const path = new DirectorPath({
@@ -174,24 +177,19 @@ export class PacketDirector {
 
   #register(hooks: Hooks, path: DirectorPath): void {
     const walk = this.#walk;
-    const hang = (hook: Hook, priority: number, run: (passage: Passage, nowMs: number) => 0 | 1 | 2 | 3) =>
-      hooks.register(hook, priority, (_, nowMs) => run(walk.passage, nowMs));
-    const request = (passage: Passage, nowMs: number) => path.request(passage, nowMs);
-    const reply = (passage: Passage, nowMs: number) => path.reply(passage, nowMs);
-    hang(
-      HOOK.input,
-      DIRECTOR_PRIORITY.inputReply,
-      (passage, nowMs) => path.hostReply(passage, nowMs),
-    );
-    hang(HOOK.input, DIRECTOR_PRIORITY.inputRequest, request);
-    hang(HOOK.output, DIRECTOR_PRIORITY.outputReply, reply);
-    hang(HOOK.output, DIRECTOR_PRIORITY.outputRequest, request);
-    hang(
-      HOOK.forward,
-      DIRECTOR_PRIORITY.forwardIcmp,
-      (passage, nowMs) => path.relatedRequest(passage, nowMs),
-    );
-    hang(HOOK.forward, DIRECTOR_PRIORITY.forwardReply, reply);
+    type Run = (passage: Passage, nowMs: number) => HookVerdict;
+    const hang = (hook: Hook, priority: number, name: string, run: Run) =>
+      hooks.register(hook, priority, (_, nowMs) => run(walk.passage, nowMs), `director: ${name}`);
+    const request: Run = (passage, nowMs) => path.request(passage, nowMs);
+    const reply: Run = (passage, nowMs) => path.reply(passage, nowMs);
+    const hostReply: Run = (passage, nowMs) => path.hostReply(passage, nowMs);
+    const icmp: Run = (passage, nowMs) => path.relatedRequest(passage, nowMs);
+    hang(HOOK.input, DIRECTOR_PRIORITY.inputReply, "replies to this host", hostReply);
+    hang(HOOK.input, DIRECTOR_PRIORITY.inputRequest, "requests", request);
+    hang(HOOK.output, DIRECTOR_PRIORITY.outputReply, "replies of this host", reply);
+    hang(HOOK.output, DIRECTOR_PRIORITY.outputRequest, "requests of this host", request);
+    hang(HOOK.forward, DIRECTOR_PRIORITY.forwardIcmp, "ICMP errors", icmp);
+    hang(HOOK.forward, DIRECTOR_PRIORITY.forwardReply, "replies", reply);
   }
 
   #link(index: number, vlan: number): Link | undefined {

@@ -10,6 +10,7 @@ import { LIMITS } from "../../limits.ts";
 import type { Random } from "../../net/random.ts";
 import type { Store } from "../../director/store.ts";
 import type { Binding, Engine, OpenBinding } from "../engine.ts";
+import type { Surroundings } from "./packet_path.ts";
 import { packChains, type PackedRules } from "./rule_transfer.ts";
 import type { Wiring } from "./wiring.ts";
 import type { Order, Report, WorkerCounts, WorkerStart } from "./worker_messages.ts";
@@ -107,6 +108,14 @@ export class PacketEngine implements Engine {
     if (this.#port === undefined) return undefined;
     const report = await this.#order({ kind: "count" });
     return report.kind === "done" ? report.counts : undefined;
+  }
+
+  /** What a packet would meet; undefined while no service is open. */
+  async surroundings(): Promise<Surroundings | undefined> {
+    if (this.#port === undefined) return undefined;
+    const report = await this.#order({ kind: "look" });
+    if (report.kind !== "done" || report.sight === undefined) return undefined;
+    return { ...report.sight, wiring: this.#wiring(), rules: this.#rules() };
   }
 
   async stop(): Promise<void> {

@@ -17,7 +17,7 @@ import { PacketDirector } from "./packet_director.ts";
 import { WireLoop } from "./wire_loop.ts";
 import { wire, type Wiring } from "./wiring.ts";
 import { WorkerRules } from "./worker_rules.ts";
-import type { Order, Report, WorkerCounts, WorkerStart } from "./worker_messages.ts";
+import type { Order, Report, WorkerCounts, WorkerSight, WorkerStart } from "./worker_messages.ts";
 
 /** Everything of one worker. */
 class PacketWorker {
@@ -87,7 +87,8 @@ class PacketWorker {
       if (order.kind === "wire") this.#wire(order.wiring);
       if (order.kind === "rules") this.#rules.set(order.rules, this.#links);
       const counts = order.kind === "count" ? { counts: this.#counts() } : {};
-      this.#report({ kind: "done", id: order.id, ...counts });
+      const sight = order.kind === "look" ? { sight: this.#look() } : {};
+      this.#report({ kind: "done", id: order.id, ...counts, ...sight });
     }
     return true;
   }
@@ -110,6 +111,19 @@ class PacketWorker {
       connections: this.#director.connectionCount,
       drops: this.#packets.drops.toJSON(),
     };
+  }
+
+  #look(): WorkerSight {
+    const interfaces = [...this.#sockets].map(([name, { index, mtu, mac }]) =>
+      [name, { index, mtu, mac }] as const
+    );
+    const neighbours = this.#packets.neighbours.known().map(({ link: { name, vlan }, address, mac }) => ({
+      interfaceName: name,
+      vlan,
+      address,
+      mac,
+    }));
+    return { interfaces: Object.fromEntries(interfaces), neighbours };
   }
 
   #report(report: Report): void {

@@ -32,6 +32,8 @@ export interface TransmitParts {
   readonly mtus: PathMtus;
   readonly drops: DropCounts;
   readonly nextId: () => number;
+  /** A request's way is known: its translation, its route, and the most bytes that it may have there. */
+  readonly onRoute?: ((translation: Translation, route: Route, mtu: number) => void) | undefined;
   /** Takes a finished packet through OUTPUT and POSTROUTING to a neighbour. */
   readonly dispatch: (passage: Passage, route: Route, nextHop: Uint32Array, nowMs: number) => void;
 }
@@ -139,6 +141,7 @@ export class Transmit {
         return false;
       }
     }
+    this.#parts.onRoute?.(translation, route, mtu);
     if (isError) return true;
     const isPieced = packet.family === 6 && passage.fragmentLimit > 0;
     const size = isPieced ? passage.fragmentLimit : passage.wireBytes;

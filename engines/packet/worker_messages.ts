@@ -6,7 +6,8 @@
 import type { MessagePort } from "node:worker_threads";
 import type { PacketDrop } from "./drops.ts";
 import type { PackedRules } from "./rule_transfer.ts";
-import type { Wiring } from "./wiring.ts";
+import type { KnownNeighbour } from "./packet_path.ts";
+import type { SystemInterface, Wiring } from "./wiring.ts";
 
 /** What the worker starts with. */
 export interface WorkerStart {
@@ -27,6 +28,7 @@ export type Order =
   | { readonly kind: "wire"; readonly id: number; readonly wiring: Wiring }
   | { readonly kind: "rules"; readonly id: number; readonly rules: PackedRules }
   | { readonly kind: "count"; readonly id: number }
+  | { readonly kind: "look"; readonly id: number }
   | { readonly kind: "stop"; readonly id: number };
 
 /** Counters of a worker. */
@@ -37,9 +39,20 @@ export interface WorkerCounts {
   readonly drops: Readonly<Record<PacketDrop, number>>;
 }
 
+/** What a worker knows of its surroundings. */
+export interface WorkerSight {
+  readonly interfaces: Readonly<Record<string, SystemInterface>>;
+  readonly neighbours: readonly KnownNeighbour[];
+}
+
 /** From the worker. */
 export type Report =
   /** `connections`: the worker's `connectionMemory`. */
   | { readonly kind: "ready"; readonly connections: ArrayBufferLike }
   | { readonly kind: "failed"; readonly code: string; readonly message: string }
-  | { readonly kind: "done"; readonly id: number; readonly counts?: WorkerCounts };
+  | {
+    readonly kind: "done";
+    readonly id: number;
+    readonly counts?: WorkerCounts;
+    readonly sight?: WorkerSight;
+  };

@@ -66,6 +66,41 @@ Deno.test("explain, record, simulate and whatif with a running daemon", async ()
   assert.match(wrong.out, /there is no service "wep"; there is web; did you mean "web"/);
 });
 
+const PACKETS = `packet:
+  interfaces:
+    - { name: d0, addresses: [10.1.0.1/24] }
+    - { name: d1, addresses: [172.16.0.1/24] }
+services:
+  - { name: web, listen: "10.1.0.100:80", mode: tun, deny: [10.1.0.66], destinations: [172.16.0.11] }
+`;
+
+Deno.test("explain --packet: the way through a config's packet engine, and where there is none", async () => {
+  const folder = await Deno.makeTempDir();
+  const config = `${folder}/lvsd.yaml`;
+  try {
+    await Deno.writeTextFile(config, PACKETS);
+    const passed = await explainWith(config, "--packet", "--bytes", "1490", "10.1.0.10:40000", "web");
+    assert.equal(passed.code, 0, passed.text);
+    assert.match(
+      passed.text,
+      /-> 172\.16\.0\.11:80\n\npacket tcp .* 1490 bytes, TTL 64, DF; comes in by d0\n {2}PREROUTING/,
+    );
+    assert.match(passed.text, /route +172\.16\.0\.11 directly on d1; at most 1480 bytes/);
+    assert.match(passed.text, /wire +d0: icmp 10\.1\.0\.100 > 10\.1\.0\.10 type 3 code 4 MTU 1480/);
+    const denied = await explainWith(config, "--packet", "--in", "d0", "10.1.0.66:40000", "web");
+    assert.equal(denied.code, 1);
+    assert.match(denied.text, /SERVICES 1: DROP from 10\.1\.0\.66 .*\n {2}dropped +rule/);
+    const misplaced = await explainWith(config, "--bytes", "1490", "10.1.0.10:40000", "web");
+    assert.deepEqual([misplaced.code, misplaced.text.includes("add --packet")], [2, true]);
+    await Deno.writeTextFile(config, RULES);
+    const absent = await explainWith(config, "--packet", "10.1.0.10:40000", "web");
+    assert.equal(absent.code, 1);
+    assert.match(absent.text, /no section "packet".*leave --packet out/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 const RULES = `rules:
   prerouting:
     - { source: 198.51.100.0/24, target: { mark: 7 } }

@@ -2,6 +2,8 @@
  * A director that says what a test wants it to say.
  */
 import { ValueError } from "../../../errors.ts";
+import type { PacketExplanation } from "../../../admin/source.ts";
+import type { PacketWish } from "../../../engines/packet/packet_path.ts";
 import type { Explanation } from "../../../simulator/explain.ts";
 import type {
   ChainStatus,
@@ -173,6 +175,10 @@ export class FakeSource implements StatusSource, ToolRunner {
 
   record(): string {
     return "clock recorded\n";
+  }
+
+  explainPacket(flow: string, { bytes = 0 }: PacketWish): Promise<PacketExplanation> {
+    return Promise.resolve({ ...this.explain(flow), path: { packet: `${bytes} bytes`, steps: [] } });
   }
 
   explain(flow: string): Explanation {
