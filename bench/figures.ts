@@ -87,12 +87,12 @@ function latencyFigure(name: string, seconds: number, quantile: number): Relativ
     const knee = await runWrk(ports.http, { connections: LATENCY_CONNECTIONS, seconds, headers: [] }, signal);
     const half = Math.round(knee.value * LOAD_SHARE);
     const requestsPerSecond = Math.min(half, GENERATOR_MOST);
-    const run = { requestsPerSecond, connections: LATENCY_CONNECTIONS, seconds, quantile };
+    const run = { requestsPerSecond, connections: LATENCY_CONNECTIONS, seconds };
     return {
       ...figure,
       client:
         `${requestsPerSecond}/s for ${seconds} s; half of what HAProxy reaches in a closed loop is ${half}/s`,
-      measure: ({ ports }, signal) => runOpenLoop(ports.http, run, signal),
+      measure: ({ ports }, signal) => runOpenLoop(ports.http, run, quantile, signal),
     };
   };
   return { ...figure, prepare };

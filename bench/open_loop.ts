@@ -11,8 +11,6 @@ export interface OpenLoopRun {
   readonly requestsPerSecond: number;
   readonly connections: number;
   readonly seconds: number;
-  /** Which share of the requests is answered at least as fast: 0.99 for p99. */
-  readonly quantile: number;
 }
 
 const REQUEST = "GET / HTTP/1.1\r\nHost: bench\r\n\r\n";
@@ -22,18 +20,28 @@ const TICK_MS = 1;
 /** Requests that are not answered so long after the last was due are errors. */
 const LATE_MS = 5_000;
 
-/** Microseconds. */
-export async function runOpenLoop(port: number, run: OpenLoopRun, signal: AbortSignal): Promise<Measurement> {
-  const loop = new OpenLoop(run);
-  try {
-    await loop.connect(port);
-    return await loop.run(signal);
-  } finally {
-    loop.close();
-  }
+/**
+ * Microseconds.
+ *
+ * @param quantile which share of the requests is answered at least as fast: 0.99 for p99
+ */
+export async function runOpenLoop(
+  port: number,
+  run: OpenLoopRun,
+  quantile: number,
+  signal: AbortSignal,
+): Promise<Measurement> {
+  using loop = await OpenLoop.connect(port, run);
+  const errors = await loop.run(signal);
+  return {
+    value: quantileOf(loop.latenciesMs, quantile) * 1_000,
+    errors,
+    units: loop.latenciesMs.length,
+  };
 }
 
-class OpenLoop {
+/** One load; its connections are closed when it is disposed of. */
+export class OpenLoop {
   readonly #run: OpenLoopRun;
   readonly #sockets: Socket[] = [];
   readonly #idle: Socket[] = [];
@@ -41,14 +49,23 @@ class OpenLoop {
   readonly #dueMs = new Map<Socket, number>();
   /** When those were due that no connection was free for; the oldest first. */
   readonly #waiting: number[] = [];
-  readonly #latenciesMs: number[] = [];
+  /** Of the requests answered so far. */
+  readonly latenciesMs: number[] = [];
   #broken = 0;
 
-  constructor(run: OpenLoopRun) {
+  private constructor(run: OpenLoopRun) {
     this.#run = run;
   }
 
-  async connect(port: number): Promise<void> {
+  static async connect(port: number, run: OpenLoopRun): Promise<OpenLoop> {
+    using connecting = new DisposableStack();
+    const loop = connecting.use(new OpenLoop(run));
+    await loop.#connect(port);
+    connecting.move();
+    return loop;
+  }
+
+  async #connect(port: number): Promise<void> {
     for (let i = 0; i < this.#run.connections; i++) {
       const socket = connect({ host: "127.0.0.1", port, noDelay: true });
       this.#sockets.push(socket);
@@ -62,20 +79,20 @@ class OpenLoop {
     }
   }
 
-  async run(signal: AbortSignal): Promise<Measurement> {
-    const { requestsPerSecond, seconds, quantile } = this.#run;
+  /** @returns how many requests were not answered, and connections broken */
+  async run(signal: AbortSignal): Promise<number> {
+    const { requestsPerSecond, seconds } = this.#run;
     const planned = Math.floor(requestsPerSecond * seconds);
     const startMs = performance.now();
     const lateMs = startMs + seconds * 1_000 + LATE_MS;
     let asked = 0;
-    while (this.#latenciesMs.length < planned && performance.now() < lateMs) {
+    while (this.latenciesMs.length < planned && performance.now() < lateMs) {
       await new Promise((resolve) => setTimeout(resolve, TICK_MS));
       signal.throwIfAborted();
       const dueCount = Math.min(planned, (performance.now() - startMs) * requestsPerSecond / 1_000);
       while (asked < dueCount) this.#ask(startMs + (asked++ * 1_000) / requestsPerSecond);
     }
-    const errors = planned - this.#latenciesMs.length + this.#broken;
-    return { value: quantileOf(this.#latenciesMs, quantile) * 1_000, errors, units: planned };
+    return planned - this.latenciesMs.length + this.#broken;
   }
 
   #ask(dueMs: number): void {
@@ -90,13 +107,13 @@ class OpenLoop {
   }
 
   #answered(socket: Socket): void {
-    this.#latenciesMs.push(performance.now() - (this.#dueMs.get(socket) ?? 0));
+    this.latenciesMs.push(performance.now() - (this.#dueMs.get(socket) ?? 0));
     const next = this.#waiting.shift();
     if (next === undefined) this.#idle.push(socket);
     else this.#send(socket, next);
   }
 
-  close(): void {
+  [Symbol.dispose](): void {
     for (const it of this.#sockets) it.destroy();
   }
 }

@@ -65,7 +65,8 @@ export class Topology implements AsyncDisposable {
   }
 }
 
-function startServer(): Promise<PeerProcess> {
+/** nginx, which answers `GET /` with a line. */
+export function startServer(): Promise<PeerProcess> {
   return startNginx({
     connections: CONNECTIONS + 100,
     http: (port) =>
