@@ -36,6 +36,14 @@ export const DESTINATION_METRICS: readonly Metric[] = [
     }),
   ),
   gauge(
+    "lvs_destination_down_reason",
+    "1 for why its health is down: path is the way to it, refused the service itself; absent while it is up.",
+    [...DESTINATION, "reason"],
+    eachDestination(({ health }, emit) => {
+      if (health !== null && !health.up) emit({ reason: health.reason }, 1);
+    }),
+  ),
+  gauge(
     "lvs_destination_weight",
     "Weight in force: health, drain and slow start included; 0 is quiesced.",
     DESTINATION,

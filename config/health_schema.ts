@@ -32,6 +32,13 @@ const timing = {
     .meta({ defaultText: "the destination's port", example: 8081 }),
 };
 
+const through = {
+  through: choice("through", ["address", "path"]).optional()
+    .describe(
+      "Way of the check: `address` is the server's own address and port; `path` is that of clients' packets (DR and TUN with the packet engine).",
+    ).meta({ defaultText: "`address`", example: "path" }),
+};
+
 /** A status code or a range of them; both ends inclusive. */
 const statusRange = z.string({
   error: ({ input }) => `{key} must be a code or a range, not ${shown(input)}; write 200 or 200-399`,
@@ -110,19 +117,27 @@ const exec = {
 };
 
 /** Keys of each type besides the timing, for the advice that a misplaced key gets. */
-const OWN_KEYS = { tcp: {}, http, https: { ...http, ...tls }, udp, exec } as const;
+const OWN_KEYS = {
+  tcp: through,
+  http: { ...http, ...through },
+  https: { ...http, ...tls },
+  udp: { ...udp, ...through },
+  exec,
+} as const;
 type CheckType = keyof typeof OWN_KEYS;
 
 /** Names of the check types. */
 export const CHECK_TYPES: readonly CheckType[] = ["tcp", "http", "https", "udp", "exec"];
 
 const check = z.discriminatedUnion("type", [
-  section({ type: z.literal("tcp"), ...timing }, elsewhere("tcp")).describe("Opens a TCP connection."),
-  section({ type: z.literal("http"), ...timing, ...http }, elsewhere("http"))
+  section({ type: z.literal("tcp"), ...timing, ...through }, elsewhere("tcp")).describe(
+    "Opens a TCP connection.",
+  ),
+  section({ type: z.literal("http"), ...timing, ...http, ...through }, elsewhere("http"))
     .describe("Asks for a page over HTTP/1.1."),
   section({ type: z.literal("https"), ...timing, ...http, ...tls }, elsewhere("https"))
     .describe("The same over TLS."),
-  section({ type: z.literal("udp"), ...timing, ...udp }, elsewhere("udp"))
+  section({ type: z.literal("udp"), ...timing, ...udp, ...through }, elsewhere("udp"))
     .describe("Sends a datagram; a closed port, or a missing or wrong expected answer, is a failure."),
   section({ type: z.literal("exec"), ...timing, ...exec }, elsewhere("exec"))
     .describe("Runs a program."),

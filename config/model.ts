@@ -156,6 +156,8 @@ export interface DestinationConfig {
 
 export type HealthCheckConfig =
   & HealthTiming
+  /** Way of the check; absent: the server's own address. */
+  & { readonly through?: "address" | "path" }
   & (
     | { readonly type: "tcp" }
     | {

@@ -31,6 +31,7 @@ export const SERVICE_RULES: readonly ServiceRule[] = [
   tunnelToFits,
   everyServerHasAPort,
   portsFitTheMark,
+  checkedPathsExist,
   thresholdsAreInOrder,
   serversDiffer,
   sorryServerIsOneMore,
@@ -260,6 +261,22 @@ function* portsFitTheMark(service: ReadableService, at: Path): Iterable<Mistake>
         formatEndpoint(address.endpoint).replace(/:0$/, "")
       } has no port, so its health check needs one; write ` +
         "healthCheck: {type: tcp, port: 80}, or healthCheck: off",
+    );
+  }
+}
+
+/** Packets of DR and TUN go to the server as they are; a server behind NAT has no path of that kind. */
+function* checkedPathsExist(
+  { healthCheck, destinations, mode }: ReadableService,
+  at: Path,
+): Iterable<Mistake> {
+  if (mode !== undefined && mode !== "nat") return;
+  const checks = [healthCheck, ...destinations.map((it) => it.healthCheck)];
+  for (const [i, check] of checks.entries()) {
+    if (check === undefined || check === "off" || !("through" in check) || check.through !== "path") continue;
+    yield value(
+      [...at, ...(i === 0 ? [] : ["destinations", i - 1]), "healthCheck", "through"],
+      "through: path is for mode dr and tun; a server behind NAT is checked at its own address, as clients reach it",
     );
   }
 }

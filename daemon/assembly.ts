@@ -9,6 +9,7 @@ import type { Director } from "../director/director.ts";
 import type { Engine } from "../engines/engine.ts";
 import { LvsdError } from "../errors.ts";
 import { type HealthChange, Monitor } from "../healthcheck/monitor.ts";
+import type { Random } from "../net/random.ts";
 import { EngineLog } from "./engine_log.ts";
 import { Engines, packetPlace, workerCount } from "./engines.ts";
 import type { DaemonOptions } from "./options.ts";
@@ -31,6 +32,7 @@ export interface Assembly {
   readonly ownListeners: OwnListeners;
   readonly events: EngineLog;
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
   /** Health identity of each destination handle, for passive evidence. */
   readonly healthIds: Map<number, string>;
@@ -99,6 +101,7 @@ export function assemble(options: DaemonOptions, questions: AssemblyQuestions): 
     ownListeners,
     events,
     clock,
+    random,
     logger,
     healthIds,
     listenersChanged: questions.listenersChanged,

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Clock } from "../clock.ts";
-import type { Config, PacketConfig } from "../config/model.ts";
+import type { Config, DestinationConfig, PacketConfig, ServiceConfig } from "../config/model.ts";
 import type { Director } from "../director/director.ts";
 import type { TrafficEntrance } from "../director/verdict.ts";
 import type { Binding, Engine, EngineEvents } from "../engines/engine.ts";
@@ -15,8 +15,10 @@ import { PacketEngine } from "../engines/packet/packet_engine.ts";
 import type { Surroundings } from "../engines/packet/packet_path.ts";
 import { PortableEngine } from "../engines/portable/portable.ts";
 import { type EngineChoice, RoutedEngine } from "../engines/routed.ts";
-import { SystemError } from "../errors.ts";
-import { ValueError } from "../errors.ts";
+import { SystemError, ValueError } from "../errors.ts";
+import type { ServerPath } from "../healthcheck/server_path.ts";
+import { packTunnel, PLAIN_TUNNEL } from "../modes/tunnel.ts";
+import type { IpAddress } from "../net/address.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { Random } from "../net/random.ts";
 import { PacketLibrary } from "../sys/packet_library.ts";
@@ -163,6 +165,25 @@ export class Engines {
     if (native === undefined) return this.#portableBecause(this.#obstacle || "no store for workers");
     if (protocol === "udp") return this.#portableBecause("the native engine moves TCP only");
     return { engine: native, reason: "Linux, and FFI is permitted" };
+  }
+
+  /**
+   * The way of clients' packets to a destination of a service; undefined where no packets are forwarded to it.
+   *
+   * @param destination its method and tunnel
+   */
+  pathsOf(
+    service: ServiceConfig,
+    { method = service.mode, tunnel = PLAIN_TUNNEL }: Pick<DestinationConfig, "method" | "tunnel">,
+  ): ((server: IpAddress) => ServerPath) | undefined {
+    const packet = this.#packet;
+    if (packet === undefined || method === "nat" || this.choiceFor(service).engine !== packet) {
+      return undefined;
+    }
+    const way = { method, virtual: String(service.listen.address), tunnel: packTunnel(tunnel) };
+    return (server) => ({
+      open: (protocol, heard) => packet.probe({ ...way, server: String(server) }, protocol, heard),
+    });
   }
 
   #portableBecause(reason: string): EngineChoice {

@@ -10,6 +10,7 @@ import type { Binding, BindingOptions, NotInForce } from "../engines/engine.ts";
 import type { Check } from "../healthcheck/check.ts";
 import { makeCheck } from "../healthcheck/make_check.ts";
 import type { HealthChange, Watch } from "../healthcheck/monitor.ts";
+import { PacketPathCheck } from "../healthcheck/packet_path.ts";
 import { TunnelPathCheck } from "../healthcheck/tunnel_path.ts";
 import { type Endpoint, formatEndpoint, isNamed } from "../net/endpoint.ts";
 import type { Assembly } from "./assembly.ts";
@@ -225,14 +226,23 @@ export class VirtualService {
     const watch: Watch = {
       target: targetOf(member.endpoint, options || undefined, this.#config.listen),
       group: this.key,
-      ...(options
-        ? { active: { check: checkOf(options, member.config, this.#config), timing: options } }
-        : {}),
+      ...(options ? { active: { check: this.#checkOf(options, member.config), timing: options } } : {}),
       ...(passive === undefined ? {} : { passive }),
     };
     if (monitor.snapshot(id) === undefined) monitor.add(id, watch);
     else monitor.update(id, watch);
     member.up = monitor.snapshot(id)?.up ?? member.up;
+  }
+
+  /** A server behind a tunnel socket is checked through it, one behind packets by their path if that is wished. */
+  #checkOf(options: HealthCheckConfig, destination: DestinationConfig): Check {
+    const { engines, clock, random } = this.#around;
+    const { tunnelTo } = destination;
+    const check = makeCheck(options);
+    if (tunnelTo !== undefined) return new TunnelPathCheck(check, tunnelTo, this.#config.listen);
+    const pathTo = options.through === "path" ? engines.pathsOf(this.#config, destination) : undefined;
+    if (pathTo === undefined) return check;
+    return new PacketPathCheck({ check, pathTo, timeoutMs: options.timeoutMs, clock, random });
   }
 
   /** The health monitor changed its mind about one of ours. */
@@ -321,16 +331,6 @@ export class VirtualService {
     }
     this.#toldNotInForce = told;
   }
-}
-
-/** A server behind a tunnel socket is checked through it. */
-function checkOf(
-  options: HealthCheckConfig,
-  { tunnelTo }: DestinationConfig,
-  { listen }: ServiceConfig,
-): Check {
-  const check = makeCheck(options);
-  return tunnelTo === undefined ? check : new TunnelPathCheck(check, tunnelTo, listen);
 }
 
 /** Behind a mark a server without a port is asked at the port of the first listener. */

@@ -8,8 +8,6 @@
 import { get16, get32, put16, put32 } from "../../packet/bytes.ts";
 import { checksumOf, pseudoHeaderSum } from "../../packet/checksum.ts";
 import type { IpPacket } from "../../packet/ip_packet.ts";
-import { FRAGMENT, IPV4, IPV4_BYTES, writeIpv4 } from "../../packet/ipv4.ts";
-import { IPV6, IPV6_BYTES, writeIpv6 } from "../../packet/ipv6.ts";
 import {
   ICMP,
   ICMP_BYTES,
@@ -22,9 +20,9 @@ import {
 } from "../../packet/transport.ts";
 import { TCP_FLAG } from "../../net/flow.ts";
 import type { IcmpErrors } from "./icmp_errors.ts";
-import { HEADROOM_BYTES, Passage } from "./passage.ts";
+import { ownPassage } from "./own_packet.ts";
+import type { Passage } from "./passage.ts";
 
-const ANSWER_TTL = 64;
 const ECN_MASK = 0x03;
 
 /** The real host behind the engine. */
@@ -117,43 +115,19 @@ export class HostStack {
     tos: number,
     nowMs: number,
   ): void {
-    const { family } = packet;
     packet.readSource(this.#destination);
     packet.readDestination(this.#source);
-    const at = HEADROOM_BYTES;
-    const header = family === 4 ? IPV4_BYTES : IPV6_BYTES;
-    const bytes = new Uint8Array(at + header + message.length);
-    const isTcp = protocol === IP_PROTOCOL.tcp;
-    if (family === 4) {
-      writeIpv4(bytes, at, {
-        tos,
-        totalLength: header + message.length,
-        id: isTcp ? 0 : this.#parts.nextId(),
-        fragment: isTcp ? FRAGMENT.dont : 0,
-        ttl: ANSWER_TTL,
-        protocol,
-        source: this.#source[0] ?? 0,
-        destination: this.#destination[0] ?? 0,
-      });
-    } else {
-      writeIpv6(bytes, at, {
-        trafficClass: tos,
-        flowLabel: 0,
-        payloadLength: message.length,
-        nextHeader: protocol,
-        hopLimit: ANSWER_TTL,
-        source: this.#source,
-        destination: this.#destination,
-      });
-    }
-    bytes.set(message, at + header);
-    const addresses = at + (family === 4 ? IPV4.source : IPV6.source);
-    const pseudo = protocol === IP_PROTOCOL.icmp
-      ? 0
-      : pseudoHeaderSum(bytes, addresses, family === 4 ? 4 : 16, protocol, message.length);
-    put16(bytes, at + header + checksumAt, 0);
-    put16(bytes, at + header + checksumAt, checksumOf(bytes, at + header, bytes.length, pseudo));
-    this.#parts.send(Passage.own(bytes, at, bytes.length), nowMs);
+    const answer = ownPassage({
+      family: packet.family,
+      source: this.#source,
+      destination: this.#destination,
+      protocol,
+      tos,
+      id: protocol === IP_PROTOCOL.tcp ? undefined : this.#parts.nextId(),
+      message,
+      checksumAt,
+    });
+    this.#parts.send(answer, nowMs);
   }
 }
 

@@ -23,6 +23,7 @@ import { type Emit, Outlet } from "./outlet.ts";
 import { HEADROOM_BYTES, Passage } from "./passage.ts";
 import { PathMtus } from "./path_mtus.ts";
 import { Reassembly } from "./reassembly.ts";
+import { type Probe, ServerProbes } from "./probes.ts";
 import { RuleWalk } from "./rule_walk.ts";
 import { spendHop, Transmit, type TransmitParts } from "./transmit.ts";
 import { TunnelErrors } from "./tunnel_errors.ts";
@@ -39,6 +40,8 @@ export interface PacketDirectorOptions {
   readonly forwards?: boolean;
   /** See {@linkcode WalkParts}. */
   readonly serviceOf?: (passage: Passage) => number;
+  /** Something came back to a check's port; see {@linkcode ServerProbes}. */
+  readonly onProbed?: (port: number, segment: Uint8Array) => void;
   /** A connection began; the flow is used again. */
   readonly onNew?: (entry: number, flow: Flow) => void;
   /** See {@linkcode TransmitParts}. */
@@ -63,6 +66,7 @@ export class PacketDirector {
   readonly #outlet: Outlet;
   readonly #host: HostStack;
   readonly #walk: RuleWalk;
+  readonly #probes: ServerProbes;
   #id: number;
 
   constructor(options: PacketDirectorOptions) {
@@ -100,6 +104,11 @@ export class PacketDirector {
       nextId,
       onRoute: options.onRoute,
       dispatch: (passage, route, nextHop, nowMs) => this.#dispatch(passage, route, nextHop, nowMs),
+    });
+    this.#probes = new ServerProbes({
+      routes,
+      transmit,
+      heard: (port, segment) => this.#options.onProbed?.(port, segment),
     });
     const path = new DirectorPath({
       director,
@@ -169,6 +178,16 @@ export class PacketDirector {
     this.#sendOwn(Passage.own(bytes, at, end), nowMs);
   }
 
+  /** Sends a packet of a check to a real server, the way of clients' packets. */
+  probe(probe: Probe, nowMs: number): void {
+    this.#probes.send(probe, nowMs);
+  }
+
+  /** A check has ended. */
+  forgetProbe(port: number): void {
+    this.#probes.forget(port);
+  }
+
   /** Lets time pass: neighbours that did not answer, datagrams that did not become whole. */
   advance(nowMs: number): void {
     this.neighbours.advance(nowMs);
@@ -207,7 +226,8 @@ export class PacketDirector {
     }
     packet.readSource(this.#address);
     if (this.#routes.findLocal(packet.family, this.#address) !== undefined) {
-      return this.drops.count("martian");
+      // Answers to checks come from a virtual address; nothing else may.
+      return this.#probes.takes(packet) ? undefined : this.drops.count("martian");
     }
     if (packet.family === 6 && packet.fragmentAt !== 0 && !this.#reassembly.add(passage, nowMs)) return;
     if (packet.family === 6 && passage.fragmentLimit > 0) passage.mayFragment = true;

@@ -11,6 +11,7 @@ import type { Random } from "../../net/random.ts";
 import type { Store } from "../../director/store.ts";
 import type { Binding, Engine, OpenBinding } from "../engine.ts";
 import type { Surroundings } from "./packet_path.ts";
+import type { Probe, ProbePath } from "./probes.ts";
 import { packChains, type PackedRules } from "./rule_transfer.ts";
 import type { Wiring } from "./wiring.ts";
 import type { Order, Report, WorkerCounts, WorkerStart } from "./worker_messages.ts";
@@ -32,6 +33,16 @@ export interface PacketEngineOptions {
 /** How often it is looked whether the last connection of a closed service has ended, milliseconds. */
 const LOOK_MS = 1_000;
 
+/** Of the engine's own addresses, which nobody else uses; all of them in turn, so that a late answer meets nobody. */
+const PROBE_PORTS = { first: 32_768, last: 60_999 } as const;
+
+/** One check's packets. */
+export interface ProbeConversation extends Disposable {
+  readonly port: number;
+  /** Header included; the checksum is filled in. Nothing is sent while the engine is not up. */
+  send(segment: Uint8Array): void;
+}
+
 /** An order without its number. */
 type Wish = Order extends infer One ? One extends Order ? Omit<One, "id"> : never : never;
 
@@ -50,6 +61,8 @@ export class PacketEngine implements Engine {
   #starting: Promise<void> | undefined;
   #nextId = 1;
   readonly #waiting = new Map<number, (report: Report) => void>();
+  readonly #probing = new Map<number, (segment: Uint8Array) => void>();
+  #probePort: number = PROBE_PORTS.first;
 
   constructor(options: PacketEngineOptions) {
     this.#options = options;
@@ -101,6 +114,41 @@ export class PacketEngine implements Engine {
 
   async whenIdle(): Promise<void> {
     while (this.liveConnections() > 0) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+
+  /**
+   * A conversation with a real server whose packets go the way of clients' packets, from the director's own address.
+   *
+   * @param heard gets what comes back; an empty segment means that the server's host calls the port closed
+   * @throws {SystemError} `PORTS_EXHAUSTED`
+   */
+  probe(
+    path: ProbePath,
+    protocol: Probe["protocol"],
+    heard: (segment: Uint8Array) => void,
+  ): ProbeConversation {
+    const port = this.#freeProbePort();
+    this.#probing.set(port, heard);
+    return {
+      port,
+      send: (segment) => {
+        if (this.#port !== undefined) void this.#order({ kind: "probe", probe: { path, protocol, segment } });
+      },
+      [Symbol.dispose]: () => {
+        this.#probing.delete(port);
+        if (this.#port !== undefined) void this.#order({ kind: "unprobe", port });
+      },
+    };
+  }
+
+  #freeProbePort(): number {
+    const { first, last } = PROBE_PORTS;
+    for (let tries = first; tries <= last; tries++) {
+      const port = this.#probePort;
+      this.#probePort = port === last ? first : port + 1;
+      if (!this.#probing.has(port)) return port;
+    }
+    throw new SystemError("PORTS_EXHAUSTED", `all ports ${first} to ${last} are in use by checks`, {});
   }
 
   /** The worker's counters. */
@@ -193,6 +241,8 @@ export class PacketEngine implements Engine {
         } else if (report.kind === "failed") {
           port1.close();
           reject(new SystemError(report.code, report.message));
+        } else if (report.kind === "probed") {
+          this.#probing.get(report.port)?.(report.segment);
         } else {
           this.#waiting.get(report.id)?.(report);
           this.#waiting.delete(report.id);

@@ -27,6 +27,7 @@ class PacketWorker {
   readonly #packets: PacketDirector;
   readonly #loop: WireLoop;
   readonly #rules: WorkerRules;
+  readonly #nowMs: () => number;
   #links: readonly Link[] = [];
   #stopId: number | undefined;
 
@@ -39,6 +40,7 @@ class PacketWorker {
     }
     const random = new SeededRandom(start.seed);
     const offsetMs = performance.timeOrigin - start.timeOriginMs;
+    this.#nowMs = () => performance.now() + offsetMs;
     const hooks = new Hooks();
     this.#director = new Director({
       store: Store.attach(start.store),
@@ -54,13 +56,14 @@ class PacketWorker {
       library,
       sockets: [...this.#sockets.values()],
       director: this.#director,
-      nowMs: () => performance.now() + offsetMs,
+      nowMs: this.#nowMs,
     });
     this.#packets = new PacketDirector({
       director: this.#director,
       hooks,
       random,
       serviceOf: (passage) => rules.serviceOf(passage),
+      onProbed: (port, segment) => this.#report({ kind: "probed", port, segment }),
       onNew: (entry, flow) => rules.opened(entry, flow),
       emit: (link, bytes, from, to, passage) => this.#loop.emit(link, bytes, from, to, passage),
     });
@@ -86,6 +89,8 @@ class PacketWorker {
       }
       if (order.kind === "wire") this.#wire(order.wiring);
       if (order.kind === "rules") this.#rules.set(order.rules, this.#links);
+      if (order.kind === "probe") this.#packets.probe(order.probe, this.#nowMs());
+      if (order.kind === "unprobe") this.#packets.forgetProbe(order.port);
       const counts = order.kind === "count" ? { counts: this.#counts() } : {};
       const sight = order.kind === "look" ? { sight: this.#look() } : {};
       this.#report({ kind: "done", id: order.id, ...counts, ...sight });

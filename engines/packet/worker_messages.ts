@@ -5,6 +5,7 @@
  */
 import type { MessagePort } from "node:worker_threads";
 import type { PacketDrop } from "./drops.ts";
+import type { Probe } from "./probes.ts";
 import type { PackedRules } from "./rule_transfer.ts";
 import type { KnownNeighbour } from "./packet_path.ts";
 import type { SystemInterface, Wiring } from "./wiring.ts";
@@ -27,6 +28,9 @@ export interface WorkerStart {
 export type Order =
   | { readonly kind: "wire"; readonly id: number; readonly wiring: Wiring }
   | { readonly kind: "rules"; readonly id: number; readonly rules: PackedRules }
+  | { readonly kind: "probe"; readonly id: number; readonly probe: Probe }
+  /** The check behind a port has ended. */
+  | { readonly kind: "unprobe"; readonly id: number; readonly port: number }
   | { readonly kind: "count"; readonly id: number }
   | { readonly kind: "look"; readonly id: number }
   | { readonly kind: "stop"; readonly id: number };
@@ -49,6 +53,8 @@ export interface WorkerSight {
 export type Report =
   /** `connections`: the worker's `connectionMemory`. */
   | { readonly kind: "ready"; readonly connections: ArrayBufferLike }
+  /** Something came back for a check; see `ServerProbes`. */
+  | { readonly kind: "probed"; readonly port: number; readonly segment: Uint8Array }
   | { readonly kind: "failed"; readonly code: string; readonly message: string }
   | {
     readonly kind: "done";

@@ -1,21 +1,15 @@
 /** One config with a NAT, a DR and a TUN service: real packets for root, by sockets for an ordinary user, and status says which. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { OWN_VARIABLES } from "../../daemon/permissions.ts";
-import { inside, must, run } from "../../scripts/lab/command.ts";
-import { missingForLab } from "../../scripts/lab/needs.ts";
-import { startServers } from "../../scripts/lab/servers.ts";
-import { ADDRESS, buildTopology, namespaceOf, removeTopology } from "../../scripts/lab/topology.ts";
+import { inside, run } from "../../scripts/lab/command.ts";
+import { ADDRESS, namespaceOf } from "../../scripts/lab/topology.ts";
 import { bundle } from "../../scripts/packaging/bundle.ts";
-import { LabDaemon, onHost } from "./lab_daemon.ts";
+import { LabDaemon, labTest, lvsd, onHost, PACKET_SECTION } from "./lab_daemon.ts";
 
-const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
 const PROOF = Deno.env.get("LVSD_PROOF") !== undefined;
 const EXCHANGES = PROOF ? 1_000 : 50;
 const NOBODY = 65_534;
-const reason = await missingForLab();
-const isPromised = Deno.env.get("CI") === "true";
 
 /** How clients ask each service, which server answers, and the host's own address that a relay shows to it. */
 const SERVICES = [
@@ -26,12 +20,7 @@ const SERVICES = [
 
 const CONFIG = {
   admin: { socket: "off" },
-  packet: {
-    interfaces: [
-      { name: "d0", addresses: ["10.1.0.1/24", "fd00:1::1/64"] },
-      { name: "d1", addresses: [`${ADDRESS.director4}/24`, `${ADDRESS.director6}/64`] },
-    ],
-  },
+  packet: PACKET_SECTION,
   services: [
     {
       name: "nat",
@@ -44,23 +33,6 @@ const CONFIG = {
   ],
 };
 
-/** Topology and servers: rs1 answers through the director, the others past it. */
-async function build(folder: string): Promise<void> {
-  await must(["chmod", "755", folder]);
-  await buildTopology("tun");
-  // Health checks are the host's own and need addresses; the engine has others beside them.
-  for (
-    const [link, address4, address6] of [["d0", "10.1.0.2", "fd00:1::2"], ["d1", "172.16.0.2", "fd00:2::2"]]
-  ) {
-    await onHost(
-      "director",
-      `ip addr add ${address4}/24 dev ${link} && ip addr add ${address6}/64 dev ${link} nodad`,
-    );
-  }
-  await startServers("tun", folder);
-  await onHost("rs1", `ip route replace 10.1.0.0/24 via ${ADDRESS.director4}`);
-}
-
 /** The same clients in both lives: a connection for each exchange; the server says who it is and whom it saw. */
 async function exchangeAll(clientOf: (service: typeof SERVICES[number]) => string): Promise<void> {
   for (const service of SERVICES) {
@@ -72,35 +44,23 @@ async function exchangeAll(clientOf: (service: typeof SERVICES[number]) => strin
   }
 }
 
-Deno.test({
-  name: `one config: root forwards packets, an ordinary user relays, and status is truthful${
-    reason === undefined || isPromised ? "" : ` (skipped: ${reason})`
-  }`,
-  ignore: reason !== undefined && !isPromised,
-  fn: async (t) => {
-    assert.equal(reason, undefined);
-    const folder = await Deno.makeTempDir({ prefix: "lvsd-lab-" });
-    Deno.env.set("LVSD_LAB", `lvsd${Deno.pid}o`);
-    const config = join(folder, "lvsd.yaml");
-    await Deno.writeTextFile(config, JSON.stringify(CONFIG));
-    try {
-      await build(folder);
-      await t.step("as root: real", async () => {
-        await using daemon = await LabDaemon.start([Deno.execPath(), "run", "-A", MAIN, "run", "-c", config]);
-        await daemon.ready();
-        await exchangeAll(({ name }) => name === "tun" ? ADDRESS.client6 : ADDRESS.client4);
-        for (const { engine, emulated, emulatedReason, counters } of (await daemon.status()).services) {
-          assert.deepEqual([engine, emulated, emulatedReason], ["packet", false, ""]);
-          assert.equal(counters.connections, EXCHANGES);
-        }
-        assert.doesNotMatch(daemon.log, /is emulated/);
-      });
-      await t.step("as an ordinary user: emulated, with the reason", () => asNobody(folder, config));
-    } finally {
-      await removeTopology();
-      await Deno.remove(folder, { recursive: true });
+const TITLE = "one config: root forwards packets, an ordinary user relays, and status is truthful";
+labTest(TITLE, "o", "tun", async (folder, t) => {
+  const config = join(folder, "lvsd.yaml");
+  await Deno.writeTextFile(config, JSON.stringify(CONFIG));
+  // Replies of NAT go back through the director, those of the others past it.
+  await onHost("rs1", `ip route replace 10.1.0.0/24 via ${ADDRESS.director4}`);
+  await t.step("as root: real", async () => {
+    await using daemon = await LabDaemon.start(lvsd("run", "-c", config));
+    await daemon.ready();
+    await exchangeAll(({ name }) => name === "tun" ? ADDRESS.client6 : ADDRESS.client4);
+    for (const { engine, emulated, emulatedReason, counters } of (await daemon.status()).services) {
+      assert.deepEqual([engine, emulated, emulatedReason], ["packet", false, ""]);
+      assert.equal(counters.connections, EXCHANGES);
     }
-  },
+    assert.doesNotMatch(daemon.log, /is emulated/);
+  });
+  await t.step("as an ordinary user: emulated, with the reason", () => asNobody(folder, config));
 });
 
 /** No root, no capability, no FFI: only the network, and reading of the file. */

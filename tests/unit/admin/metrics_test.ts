@@ -35,6 +35,11 @@ function valueOf(
   return found[0]?.value;
 }
 
+const DOWN = destinationStatus({
+  state: "down",
+  health: { up: false, reason: "path", detail: "", sinceSeconds: 1, lastCheckWall: null, history: [] },
+});
+
 /** Has a series for every metric. */
 const FULL: Status = directorStatus({
   services: [
@@ -44,6 +49,7 @@ const FULL: Status = directorStatus({
       protocol: "udp",
       destinations: [destinationStatus({ health: null, state: "unchecked" })],
     }),
+    serviceStatus({ name: "dead", destinations: [DOWN] }),
   ],
 });
 
@@ -128,6 +134,16 @@ Deno.test("metrics: what is emulated says so, with the reason", async () => {
   assert.equal(valueOf(families, "lvs_service_emulated", { service: "web", reason }), 1);
 });
 
+Deno.test("metrics: a dead path and a dead service have reasons of their own", async () => {
+  const families = await scrape(FULL);
+  const series = families.get("lvs_destination_down_reason")?.samples ?? [];
+  assert.deepEqual(series.map(({ labels, value }) => [labels.service, labels.reason, value]), [[
+    "dead",
+    "path",
+    1,
+  ]]);
+});
+
 Deno.test("metrics: up is 1 for up and unchecked, 0 for all else", async () => {
   const states = { up: 1, unchecked: 1, down: 0, loop: 0, unresolved: 0, duplicate: 0 } as const;
   for (const state of ["up", "unchecked", "down", "loop", "unresolved", "duplicate"] as const) {
@@ -150,7 +166,7 @@ Deno.test("metrics: a refused reload shows, and a later good one takes it back",
 });
 
 Deno.test("metrics: a destination that left is gone from the next scrape", async () => {
-  assert.equal((await scrape(FULL)).get("lvs_destination_weight")?.samples.length, 2);
+  assert.equal((await scrape(FULL)).get("lvs_destination_weight")?.samples.length, 3);
   assert.equal(
     (await scrape(directorStatus({ services: [] }))).get("lvs_destination_weight")?.samples.length,
     0,
