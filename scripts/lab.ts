@@ -15,6 +15,7 @@ import {
 } from "./lab/checks.ts";
 import { inside, must } from "./lab/command.ts";
 import { DirectorProcess } from "./lab/director_process.ts";
+import { checkMtu, narrowLink } from "./lab/mtu.ts";
 import { checkChecksums, judgeReplies, watchReplies } from "./lab/reply_checks.ts";
 import { startServers } from "./lab/servers.ts";
 import {
@@ -94,10 +95,15 @@ export async function test(mode: LabMode, exchanges: number): Promise<number> {
   try {
     director = await build(mode, folder);
     let failed = 0;
-    for await (const { what, problem } of checkAll(director, mode, folder, exchanges)) {
+    const tell = ({ what, problem }: CheckLine) => {
       print(problem === undefined ? `ok      ${what}` : `FAILED  ${what}: ${problem}`);
       if (problem !== undefined) failed++;
-    }
+    };
+    for await (const line of checkAll(director, mode, folder, exchanges)) tell(line);
+    await director.stop();
+    await narrowLink(mode);
+    director = await DirectorProcess.start();
+    for await (const line of checkMtu(director, mode, folder, PROOF)) tell(line);
     print(failed === 0 ? "all checks passed" : `${failed} checks failed`);
     return failed === 0 ? EXIT.ok : EXIT.failed;
   } finally {

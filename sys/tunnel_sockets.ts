@@ -11,6 +11,9 @@ const SOCK = { datagram: 2, raw: 3, flags: 0o2004000 } as const;
 const MSG_DONTWAIT = 0x40;
 const SOL_SOCKET = 1;
 const SO_RCVBUFFORCE = 33;
+const SOL_UDP = 17;
+/** `UDP_NO_CHECK6_RX`. */
+const WITHOUT_CHECKSUM = 102;
 const RECEIVE_BUFFER_BYTES = 8 * 1_024 * 1_024;
 const POLL_IN = 1;
 const POLL_RECORD_BYTES = 8;
@@ -73,6 +76,8 @@ export class TunnelSockets implements Disposable {
     // A burst of one client's window has to fit; without the capability the system's own size stays.
     this.#library.setOption(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, wordBytes(RECEIVE_BUFFER_BYTES));
     if (port === 0) return;
+    // IPVS sends GUE without a UDP checksum, over IPv6 too, where a receiver has to allow it (RFC 6935); the kernel's does.
+    if (family === 6) this.#library.setOption(descriptor, SOL_UDP, WITHOUT_CHECKSUM, wordBytes(1));
     // Dual-stack: one socket hears both families.
     const address = new Uint8Array(28);
     const view = new DataView(address.buffer);

@@ -61,6 +61,9 @@ export class Outlet {
       this.#parts.errors.report(passage, "tooBig", nowMs, link.mtu);
       return;
     }
+    // No network card sums up what leaves in several frames.
+    if (passage.isPartial) finishChecksum(packet);
+    passage.isPartial = false;
     const mtu = fragmentLimit > 0 ? Math.min(fragmentLimit, link.mtu) : link.mtu;
     const onPiece = (bytes: Uint8Array, at: number, end: number) =>
       this.#passBytes(bytes, at, end, packet.family, link, nextHop, nowMs);

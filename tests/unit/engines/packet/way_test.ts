@@ -228,3 +228,30 @@ Deno.test("sip: a call stays with its server, and what is no call goes nowhere",
     [],
   );
 });
+
+Deno.test("a datagram whose checksum is left to a network card leaves in fragments with a whole one", () => {
+  for (const method of ["nat", "dr"] as const) {
+    const wire = new Wire();
+    wire.inside.mtu = 1_400;
+    wire.serve(VIP, "udp", [{ at: SERVER, method }], 53);
+    const bytes = ipPacket({
+      source: CLIENT,
+      destination: VIP,
+      destinationPort: 53,
+      payload: new Uint8Array(1_450).fill(7),
+    });
+    // As the client's kernel leaves it: the pseudo-header's sum alone.
+    const sum = pseudoHeaderSum(bytes, 12, 4, 17, bytes.length - 20);
+    bytes.set([sum >>> 8, sum], 26);
+    const pieces = wire.receivePartial(wire.outside, bytes, MAC.client, MAC.outside);
+    assert.equal(pieces.length, 2);
+    const datagram = new Uint8Array(bytes.length - 20);
+    for (const { packet } of pieces) {
+      datagram.set(packet.bytes.subarray(packet.transport, packet.end), packet.fragmentOffset);
+    }
+    const header = pieces[0]?.packet;
+    assert.ok(header !== undefined);
+    const pseudo = pseudoHeaderSum(header.bytes, header.addressesAt, 4, 17, datagram.length);
+    assert.equal(checksumOf(datagram, 0, datagram.length, pseudo), 0, method);
+  }
+});

@@ -120,10 +120,15 @@ export class Wire {
     return this.receiveFrame(link, frame(bytes, from, to));
   }
 
-  receiveFrame(link: Link, bytes: Uint8Array): Sent[] {
+  /** The same with a checksum that is left to whoever reads it. */
+  receivePartial(link: Link, packet: Uint8Array, from: string, to: string): Sent[] {
+    return this.receiveFrame(link, frame(packet, from, to), true);
+  }
+
+  receiveFrame(link: Link, bytes: Uint8Array, isPartial = false): Sent[] {
     const buffer = new Uint8Array(HEADROOM_BYTES + bytes.length);
     buffer.set(bytes, HEADROOM_BYTES);
-    this.packets.receive(link.index, buffer, HEADROOM_BYTES, buffer.length, this.nowMs);
+    this.packets.receive(link.index, buffer, HEADROOM_BYTES, buffer.length, this.nowMs, isPartial);
     return this.takeSent();
   }
 
