@@ -24,6 +24,9 @@ import type { Member } from "./member.ts";
 import type { LastReload } from "./reloader.ts";
 import type { VirtualService } from "./virtual_service.ts";
 
+/** Engines that see the packets of a stream, or can ask the kernel about them. */
+const PACKETS_SEEN: ReadonlySet<string> = new Set(["native", "packet"]);
+
 /** Everything a report is made from. */
 export interface ReportFacts {
   readonly assembly: Assembly;
@@ -131,7 +134,7 @@ function serviceStatus(service: VirtualService, facts: ReportFacts): ServiceStat
     onePacket: config.onePacket,
     liveConnections: engine.liveConnections(handle),
     counters: countersOf(view.statistics),
-    packetsCounted: config.protocol === "udp",
+    packetsCounted: config.protocol === "udp" || PACKETS_SEEN.has(choice.engine.name),
     drops: Object.fromEntries(counts.drops),
     ends: Object.fromEntries(counts.ends),
     sorryServer: sorryServer === undefined

@@ -4,16 +4,16 @@
  * @module
  */
 import type { Translation } from "../modes/translation.ts";
-import { type Family, formatAddress } from "../net/address.ts";
+import type { Family } from "../net/address.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { Direction, Flow } from "../net/flow.ts";
 import type { Random } from "../net/random.ts";
 import { Changes } from "./changes.ts";
 import { ConnectionTable } from "./connections.ts";
+import { DestinationAddresses } from "./destination_addresses.ts";
 import { DestinationChanges } from "./destination_changes.ts";
 import type { Estimate } from "./estimator.ts";
 import { adoptEntry, copyMemory, copyStore } from "./fork.ts";
-import { DESTINATION, DESTINATION_WORDS } from "./layout.ts";
 import type { Locks } from "./locks.ts";
 import { type DirectorOptions, makeParts } from "./parts.ts";
 import { Recovery } from "./recovery.ts";
@@ -27,7 +27,7 @@ import { Timekeeping } from "./timekeeping.ts";
 import { readTimeouts, type Timeouts, writeTimeouts } from "./timeouts.ts";
 import { Traffic } from "./traffic.ts";
 import { findTunnel, readTranslation, type TranslationParts } from "./translations.ts";
-import type { TrafficEntrance, Verdict } from "./verdict.ts";
+import type { StreamPackets, TrafficEntrance, Verdict } from "./verdict.ts";
 import {
   type ConnectionView,
   type DestinationView,
@@ -81,7 +81,7 @@ export type { DirectorOptions } from "./parts.ts";
  * assert.equal(director.destinationViews(service)[0]?.activeConns, 1);
  * ```
  */
-export class Director implements TrafficEntrance {
+export class Director implements TrafficEntrance, StreamPackets {
   readonly store: Store;
   /** The switches of `net.ipv4.vs.*`, by their kernel names. */
   readonly sysctl: Sysctl;
@@ -98,7 +98,7 @@ export class Director implements TrafficEntrance {
   readonly #translations: TranslationParts;
   /** Connection tables of other threads, by worker. */
   readonly #otherTables = new Map<number, ConnectionTable>();
-  readonly #addresses: ({ handle: number; host: string; family: 4 | 6 } | undefined)[] = [];
+  readonly #addresses: DestinationAddresses;
 
   constructor(options: DirectorOptions) {
     const parts = makeParts(options);
@@ -109,6 +109,7 @@ export class Director implements TrafficEntrance {
     this.#services = services;
     this.#views = parts;
     this.#translations = parts;
+    this.#addresses = new DestinationAddresses(store, parts.destinations);
     this.sysctl = openSysctl(store.header, (name, value) => {
       store.changed();
       parts.defence.look();
@@ -156,23 +157,16 @@ export class Director implements TrafficEntrance {
     return this.#traffic.reschedule(flow, failed, nowMs);
   }
 
+  countPackets(flow: Flow, input: number, output: number): void {
+    this.#traffic.countPackets(flow, input, output);
+  }
+
   forget(flow: Flow, nowMs: number): void {
     this.#traffic.forget(flow, nowMs);
   }
 
   destinationAddress(destination: number): { readonly host: string; readonly family: 4 | 6 } {
-    const { store, destinations } = this.#views;
-    const slot = destinations.slotOf(destination);
-    let cached = this.#addresses[slot];
-    if (cached === undefined || cached.handle !== destination) {
-      const base = slot * DESTINATION_WORDS;
-      const family = store.destinations[base + DESTINATION.family] === 6 ? 6 : 4;
-      const at = base + DESTINATION.address;
-      const words = Uint32Array.from(store.destinations.subarray(at, at + 4), (word) => word >>> 0);
-      cached = { handle: destination, host: formatAddress(family, words), family };
-      this.#addresses[slot] = cached;
-    }
-    return cached;
+    return this.#addresses.of(destination);
   }
 
   /** Fires what is due by `nowMs`: entries, templates, the trash. */

@@ -22,7 +22,7 @@ import { SCTP_EVENT, SCTP_STATE } from "./sctp_states.ts";
 import type { Statistics } from "./statistics.ts";
 import { sysctlIndex } from "./sysctl.ts";
 import { TCP_STATE } from "./tcp_states.ts";
-import { ACTION, DROP_REASON, type TrafficEntrance, type Verdict } from "./verdict.ts";
+import { ACTION, DROP_REASON, type StreamPackets, type TrafficEntrance, type Verdict } from "./verdict.ts";
 
 const CONN_REUSE_MODE = sysctlIndex("conn_reuse_mode");
 const NAT_ICMP_SEND = sysctlIndex("nat_icmp_send");
@@ -32,7 +32,7 @@ const EXPIRE_NODEST_CONN = sysctlIndex("expire_nodest_conn");
 const REUSE_FIN_WAIT = 2;
 
 /** Decides segments for one thread. */
-export class Traffic implements Omit<TrafficEntrance, "destinationAddress"> {
+export class Traffic implements Omit<TrafficEntrance, "destinationAddress">, StreamPackets {
   /** Latest time seen. */
   lastMs = 0;
   readonly #parts: TrafficParts;
@@ -115,6 +115,17 @@ export class Traffic implements Omit<TrafficEntrance, "destinationAddress"> {
     const slot = this.#parts.services.slotOf(service);
     if (slot === 0) return this.#answers.refuse(flow, ACTION.reject, DROP_REASON.noService, service);
     return this.#opening.reopen(flow, row, slot, service, failed, nowMs);
+  }
+
+  countPackets(flow: Flow, input: number, output: number): void {
+    const row = this.#table.verified(flow.entry, flow, false);
+    if (row === 0) return;
+    const slot = this.#destinationSlot(row);
+    const from = slot * DESTINATION_WORDS;
+    if (this.#destinations[from + DESTINATION.available] !== 1) return;
+    const service = this.#parts.services.slotOf(this.#destinations[from + DESTINATION.service] ?? 0);
+    this.#statistics.input(service, slot, input, 0);
+    this.#statistics.output(service, slot, output, 0);
   }
 
   forget(flow: Flow, nowMs: number): void {

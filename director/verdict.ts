@@ -59,6 +59,12 @@ export class Verdict {
   isNew = false;
 }
 
+/** For engines that move streams, and hear of their packets later than of their bytes. */
+export interface StreamPackets {
+  /** Counts packets of the flow's entry; its state and its timer stay. Nothing is counted for an entry that is gone. */
+  countPackets(flow: Flow, input: number, output: number): void;
+}
+
 /** The entrance for traffic; `Director` implements it. Engines ask for nothing else while bytes move. */
 export interface TrafficEntrance {
   /**

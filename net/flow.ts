@@ -48,7 +48,7 @@ export class Flow {
   service: number = NO_SERVICE;
   /**
    * How many packets the next segment stands for. A packet engine leaves it at 1; a socket engine, which sees byte
-   * streams and no packets, sets 0, and its packet counters stay 0 rather than invented.
+   * streams and no packets, sets 0: it counts them later (`countPackets`), or its packet counters stay 0.
    */
   packets = 1;
   /**

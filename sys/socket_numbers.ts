@@ -32,6 +32,9 @@ export const TCP_OPTION = {
   fastOpen: 23,
 } as const;
 
+/** `struct tcp_info` of linux/tcp.h up to the last field that is read: its bytes, and fields as 32-bit words. */
+export const TCP_INFO = { bytes: 144, segmentsOut: 34, segmentsIn: 35 } as const;
+
 /** Levels `ip` and `ipv6`. */
 export const IP_OPTION = {
   packetInfo: 8,

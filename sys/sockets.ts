@@ -15,6 +15,7 @@ import {
   SHUTDOWN_WRITE,
   SOCKET,
   SOCKET_OPTION,
+  TCP_INFO,
   TCP_OPTION,
 } from "./socket_numbers.ts";
 
@@ -44,6 +45,8 @@ export class Sockets {
   /** One or two numbers: an option's value, or `struct linger`. */
   readonly #value = new Int32Array(2);
   readonly #valueAddress = addressOf(this.#value);
+  readonly #tcpInfo = new Uint32Array(TCP_INFO.bytes / 4);
+  readonly #tcpInfoAddress = addressOf(this.#tcpInfo);
 
   constructor(libc: Libc) {
     this.libc = libc;
@@ -143,6 +146,15 @@ export class Sockets {
       this.#lengthAddress,
     );
     return result < 0 ? -result : this.#value[0] ?? 0;
+  }
+
+  /** Segments that have come on a TCP socket so far, modulo 2^32; 0 when the kernel does not say. */
+  receivedSegments(descriptor: number): number {
+    this.#length[0] = TCP_INFO.bytes;
+    const { tcp } = LEVEL;
+    const { info } = TCP_OPTION;
+    const result = this.libc.getOption(descriptor, tcp, info, this.#tcpInfoAddress, this.#lengthAddress);
+    return result < 0 ? 0 : this.#tcpInfo[TCP_INFO.segmentsIn] ?? 0;
   }
 
   send(descriptor: number, address: Address, bytes: number): number {

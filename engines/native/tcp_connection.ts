@@ -6,14 +6,14 @@
 import { ACTION, DROP_REASON, type Verdict } from "../../director/verdict.ts";
 import { LIMITS } from "../../limits.ts";
 import { DIRECTION, type Direction, Flow, TCP_FLAG } from "../../net/flow.ts";
-import { ProxyDecoder } from "../../net/proxy_decoder.ts";
 import { EPOLL } from "../../sys/epoll.ts";
 import { ERRNO, errnoName } from "../../sys/errno.ts";
 import type { EndReason } from "../engine.ts";
 import { refusalReason } from "../refusals.ts";
-import { applyProxyHeader, proxyHeaderFor } from "../portable/proxied_addresses.ts";
+import { proxyHeaderFor } from "../portable/proxied_addresses.ts";
 import { connectFailure, isReset, ownShortage } from "../portable/tcp_failures.ts";
 import type { EndedFacts } from "./event_record.ts";
+import { HEADER, HeaderReader } from "./header_reader.ts";
 import type { WorkerOptions } from "./messages.ts";
 import type { Unfinished } from "./reactor.ts";
 import { dialServer } from "./server_socket.ts";
@@ -21,13 +21,13 @@ import { STAGE, type Stage } from "./tcp_stage.ts";
 import { LOOP, type Target, type TargetWaiter } from "./targets.ts";
 import { type SideOwner, TcpSide } from "./tcp_side.ts";
 import { TcpWay, type WayOwner } from "./tcp_way.ts";
-import type { ConnectionService, WorkerParts } from "./worker_parts.ts";
+import type { ConnectionService, Moving, WorkerParts } from "./worker_parts.ts";
 
 const NOTHING_FAILED: readonly number[] = [];
 const NO_ADDRESS = new Uint32Array(4);
 
 /** A record for one connection after another: nothing is allocated for a connection that meets no trouble. */
-export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFacts, Unfinished {
+export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFacts, Unfinished, Moving {
   /** Number of this record, from 1. */
   readonly id: number;
   readonly flow: Flow = new Flow();
@@ -48,16 +48,17 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
   /** Time of the accept. */
   startMs = 0;
   #hasEntry = false;
+  /** Waits in the worker's list for the next counting of packets. */
+  #isListed = false;
   /** Its end of stream is still to be passed on. */
   #endingWay: TcpWay | undefined;
   #failed: readonly number[] = NOTHING_FAILED;
-  #decoder: ProxyDecoder | undefined;
-  /** Payload that came with a PROXY header. */
-  #early: Uint8Array | undefined;
+  readonly #header: HeaderReader;
 
   constructor(id: number, parts: WorkerParts) {
     this.id = id;
     this.#parts = parts;
+    this.#header = new HeaderReader(parts);
     this.#client = new TcpSide(parts, this);
     this.#server = new TcpSide(parts, this);
     this.#input = new TcpWay(parts, this, DIRECTION.input, this.#client, this.#server);
@@ -129,7 +130,7 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
       return;
     }
     this.#stage = STAGE.header;
-    this.#decoder = new ProxyDecoder();
+    this.#header.begin();
     this.#waitAtMost(LIMITS.proxyHeaderWaitMs);
   }
 
@@ -189,25 +190,14 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
   }
 
   #readHeader(): void {
-    const { sockets, buffers } = this.#parts;
-    const { bytes, address } = buffers.received;
-    while (this.#decoder !== undefined && this.#client.isReadable) {
-      const room = LIMITS.proxyHeaderBytes;
-      const length = sockets.libc.receive(this.#client.descriptor, address, room, 0);
-      if (length === 0) return this.end("proxy-header");
-      if (length === -ERRNO.EAGAIN) {
-        this.#client.isReadable = false;
-        return;
-      }
-      if (length < 0) return this.sideBroke(this.#client, -length);
-      const progress = this.#decoder.push(bytes.subarray(0, length));
-      if (progress.state === "broken") return this.end("proxy-header");
-      if (progress.state !== "header") continue;
-      this.#decoder = undefined;
-      this.#parts.timers.stop(this.id);
-      if (progress.rest.length > 0) this.#early = progress.rest.slice();
-      applyProxyHeader(this.flow, progress.header);
-      this.#decide();
+    switch (this.#header.read(this.#client, this.flow)) {
+      case HEADER.broken:
+        return this.end("proxy-header");
+      case HEADER.clientBroke:
+        return this.sideBroke(this.#client, this.#header.errno);
+      case HEADER.read:
+        this.#parts.timers.stop(this.id);
+        return this.#decide();
     }
   }
 
@@ -292,8 +282,8 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
     const { sendProxy = "none", idleTimeoutMs } = this.#options ?? {};
     if (idleTimeoutMs !== undefined) this.#waitAtMost(idleTimeoutMs);
     if (sendProxy !== "none") this.#input.keep(proxyHeaderFor(flow, sendProxy));
-    if (this.#early !== undefined) this.#input.keepPayload(this.#early);
-    this.#early = undefined;
+    if (this.#header.early !== undefined) this.#input.keepPayload(this.#header.early);
+    this.#header.end();
     this.#input.pump();
     if (this.isFlowing && this.#server.isReadable) this.#output.pump();
   }
@@ -326,6 +316,22 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
     this.end(reason, DIRECTION.output);
   }
 
+  bytesTold(): void {
+    if (this.#isListed) return;
+    this.#isListed = true;
+    this.#parts.moving.push(this);
+  }
+
+  tellPackets(): void {
+    this.#isListed = false;
+    if (this.isFlowing) this.#countPackets();
+  }
+
+  /** As IPVS counts: what came to the director, from the client and from the real server. */
+  #countPackets(): void {
+    this.#parts.traffic.countPackets(this.flow, this.#client.takeSegments(), this.#server.takeSegments());
+  }
+
   wayDone(way: TcpWay): void {
     const opposite = way === this.#input ? this.#output : this.#input;
     if (!opposite.isDone) {
@@ -335,6 +341,7 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
       this.#parts.reactor.again(this);
       return;
     }
+    this.#countPackets();
     // Both have ended: closing sends the second end of stream, and saves a shutdown.
     this.#client.close();
     this.#server.close();
@@ -354,6 +361,7 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
    */
   end(reason: EndReason, from: Direction = DIRECTION.input): void {
     if (!this.isLive) return;
+    if (this.#hasEntry) this.#countPackets();
     this.#client.reset();
     this.#server.reset();
     if (this.#hasEntry) {
@@ -385,8 +393,7 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
     this.#admission = 0;
     this.#hasEntry = false;
     this.#failed = NOTHING_FAILED;
-    this.#decoder = undefined;
-    this.#early = undefined;
+    this.#header.end();
     this.#service?.ended(this, reason, wasHeld);
     this.#parts.leave(this.id);
   }

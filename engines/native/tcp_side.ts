@@ -28,6 +28,8 @@ export class TcpSide implements Watched {
   isDivided = false;
   /** Writes so far, while that matters. */
   writes = 0;
+  /** Segments received that the director has been told of. */
+  #countedSegments = 0;
   readonly #parts: WorkerParts;
   readonly #owner: SideOwner;
   #tag = 0;
@@ -52,6 +54,7 @@ export class TcpSide implements Watched {
     this.errno = 0;
     this.isDivided = false;
     this.writes = 0;
+    this.#countedSegments = 0;
     memory.opened(worker, descriptor);
   }
 
@@ -78,6 +81,15 @@ export class TcpSide implements Watched {
     if ((happened & EPOLL.urgent) !== 0) this.isDivided = true;
     if ((happened & EPOLL.out) !== 0) this.isWritable = true;
     this.#owner.sideReady(this, happened);
+  }
+
+  /** Segments received since this was asked last. */
+  takeSegments(): number {
+    if (this.descriptor < 0) return 0;
+    const all = this.#parts.sockets.receivedSegments(this.descriptor);
+    const fresh = (all - this.#countedSegments) >>> 0;
+    this.#countedSegments = all;
+    return fresh;
   }
 
   /** Ends the own stream; the other way stays open. */

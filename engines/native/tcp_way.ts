@@ -42,6 +42,8 @@ export interface WayOwner {
   wayDone(way: TcpWay): void;
   /** A socket broke off with this error number. */
   sideBroke(side: TcpSide, errno: number): void;
+  /** The director was told of bytes; their packets are still to be counted. */
+  bytesTold(): void;
 }
 
 /** Used again for the next connection. */
@@ -165,6 +167,7 @@ export class TcpWay implements Unfinished {
     if (bytes === 0) return;
     const { traffic, clock } = this.#parts;
     traffic.segment(this.#owner.flow, this.direction, TCP_FLAG.ack, bytes, clock.nowMs);
+    this.#owner.bytesTold();
   }
 
   #takeCount(): number {

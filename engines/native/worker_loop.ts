@@ -29,12 +29,14 @@ import { TcpRecords } from "./tcp_records.ts";
 import { TcpService } from "./tcp_service.ts";
 import { Troubles } from "./troubles.ts";
 import { WorkerClock } from "./worker_clock.ts";
-import type { Paused, Uncounted, WorkerParts } from "./worker_parts.ts";
+import type { Moving, Paused, Uncounted, WorkerParts } from "./worker_parts.ts";
 
 /** Events of one wait. */
 const EVENTS = 512;
 /** How long bytes may be uncounted. */
 const COUNT_DELAY_MS = 10;
+/** Distance of two countings of packets: what IPVS's own estimator takes to look at its counters. */
+const PACKETS_MS = 2_000;
 /** How long an event may wait for company on its way to the main thread. */
 const EVENT_DELAY_MS = 20;
 
@@ -59,6 +61,9 @@ export class WorkerLoop {
   /** Services that do not accept for a while. */
   readonly #paused = new Set<Paused>();
   readonly #uncounted: Uncounted[] = [];
+  readonly #moving: Moving[] = [];
+  /** The clock's time of their next counting. */
+  #packetsMs = 0;
   /** When the director has to be told of them. */
   #countMs = Infinity;
   #mailRead = 0;
@@ -136,6 +141,7 @@ export class WorkerLoop {
       left: (admission) => this.#say({ kind: "left", admission }),
       leave: (connection) => this.#records.leave(connection),
       uncounted: this.#uncounted,
+      moving: this.#moving,
       pause: (service) => this.#paused.add(service),
       trouble: (service, message) => this.#troubles.tell(service, message),
       ringAll: () => this.#ringAll(),
@@ -312,8 +318,16 @@ export class WorkerLoop {
 
   #advance(nowMs: number): void {
     this.#tickMs = nowMs + LIMITS.directorTickMs;
+    if (nowMs >= this.#packetsMs && this.#moving.length > 0) this.#tellPackets(nowMs);
     this.#timers.advance(nowMs);
     this.#director.advance(nowMs);
+  }
+
+  /** Asking the kernel costs a system call for each socket: done seldom, and never for a connection that stands still. */
+  #tellPackets(nowMs: number): void {
+    this.#packetsMs = nowMs + PACKETS_MS;
+    for (const it of this.#moving) it.tellPackets();
+    this.#moving.length = 0;
   }
 
   #announce(): void {

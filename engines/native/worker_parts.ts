@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { TrafficEntrance } from "../../director/verdict.ts";
+import type { StreamPackets, TrafficEntrance } from "../../director/verdict.ts";
 import type { Flow } from "../../net/flow.ts";
 import type { Sockets } from "../../sys/sockets.ts";
 import type { EndReason } from "../engine.ts";
@@ -28,6 +28,11 @@ export interface Uncounted {
   tellCount(): void;
 }
 
+/** Has moved packets that the director does not know of. */
+export interface Moving {
+  tellPackets(): void;
+}
+
 /** The service that a connection belongs to. */
 export interface ConnectionService<Connection> {
   readonly slot: number;
@@ -40,7 +45,7 @@ export interface ConnectionService<Connection> {
 export interface WorkerParts {
   /** Number of this worker in the store. */
   readonly worker: number;
-  readonly traffic: TrafficEntrance;
+  readonly traffic: TrafficEntrance & StreamPackets;
   readonly clock: WorkerClock;
   readonly sockets: Sockets;
   readonly reactor: Reactor;
@@ -57,6 +62,8 @@ export interface WorkerParts {
   left(admission: number): void;
   /** The connection with this number is over; its record may serve again after this turn. */
   leave(connection: number): void;
+  /** Their `tellPackets` is called within seconds. */
+  readonly moving: Moving[];
   /** Their `tellCount` is called within milliseconds. */
   readonly uncounted: Uncounted[];
   /** Calls `resume` once accept may be tried again. */

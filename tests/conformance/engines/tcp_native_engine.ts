@@ -17,6 +17,7 @@ export function nativeMember(workers: number, module: string): TcpFamilyMember {
         connectionEntries: CONNECTION_ENTRIES,
       }),
     workers,
+    seesPackets: true,
     advance: async (engine, timesMs) => {
       if (engine instanceof NativeEngine) await engine.advance(timesMs);
     },

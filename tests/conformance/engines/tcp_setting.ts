@@ -28,6 +28,8 @@ export interface TcpFamilyMember {
   readonly makeEngine: (parts: EngineParts) => Engine;
   /** Threads besides this one that decide; 0 unless said otherwise. */
   readonly workers?: number;
+  /** It counts packets. */
+  readonly seesPackets?: boolean;
   /** Moves the directors of those threads. */
   readonly advance?: (engine: Engine, timesMs: readonly number[]) => Promise<void>;
   /** Module that exports this as `member`, for tests that need a process of its own. */

@@ -133,13 +133,15 @@ export function endTests(member: TcpFamilyMember): void {
     assert.deepEqual(counts(), [1, 3], "one lives, three wait for their time-outs");
     const { inBytes, outBytes, inPackets, outPackets, connections } =
       setting.director.serviceView(setting.service).statistics;
-    assert.deepEqual({ inBytes, outBytes, inPackets, outPackets, connections }, {
-      inBytes: 5,
-      outBytes: 7,
-      inPackets: 0,
-      outPackets: 0,
-      connections: 4,
-    });
+    assert.deepEqual({ inBytes, outBytes, connections }, { inBytes: 5, outBytes: 7, connections: 4 });
+    // Three handshakes, two payloads, the ends; or nothing at all where nobody can know.
+    const seesPackets = member.seesPackets ?? false;
+    assert.deepEqual(
+      [inPackets >= 9, outPackets >= 4],
+      [seesPackets, seesPackets],
+      `${inPackets} ${outPackets}`,
+    );
+    if (!seesPackets) assert.deepEqual([inPackets, outPackets], [0, 0]);
     await setting.expireAll();
     assert.deepEqual(counts(), [0, 0]);
     assert.equal(setting.director.connectionCount, 0);
