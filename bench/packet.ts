@@ -1,148 +1,181 @@
 /**
- * The packet engine beside the kernel, on the same topology in the same run: uploads and downloads of one TCP connection, new
- * connections, and small datagrams. Root, iperf3 and curl.
+ * The packet engine beside the kernel: the same topology twice, both up at the same time, runs taking turns. Uploads and
+ * downloads of one TCP connection, new connections, and small datagrams. Root, iperf3, wrk and curl.
  *
  * @module
  */
-import { inside, must, run } from "../scripts/lab/command.ts";
-import { DirectorProcess } from "../scripts/lab/director_process.ts";
-import { startServers } from "../scripts/lab/servers.ts";
-import {
-  ADDRESS,
-  buildTopology,
-  type LabMode,
-  namespaceOf,
-  removeTopology,
-} from "../scripts/lab/topology.ts";
+import { parseArgs } from "node:util";
+import { EXIT } from "../errors.ts";
+import { LAB_MODES, type LabMode } from "../scripts/lab/topology.ts";
+import { buildKernelSide, buildLvsdSide, type PacketSide } from "./packet_sides.ts";
+import { pairRatios, spread } from "./statistics.ts";
 
-const PORT = 5_201;
-const SECONDS = 4;
-const CONNECTIONS = 400;
+const USAGE =
+  `usage: deno task bench:packet [--rounds N] [--seconds N] [--figures F,...] [--tunnel OPTIONS] [nat|dr|tun]...
+  --rounds N        pairs of runs for each figure, after one that is thrown away (default 5)
+  --seconds N       length of a run (default 3)
+  --figures F,...   upload, download, connections, connections-1, packets (default: all)
+  --tunnel OPTIONS  ipvsadm's for TUN, such as "--tun-type gue --tun-port 6080" (default: ipip)
+`;
+/** One after the other. */
+const CONNECTIONS = 1_000;
+/** As in the other bench: so many at a time. */
+const CONNECTIONS_AT_A_TIME = 50;
 /** With UDP, IPv4 and Ethernet a frame of 64 bytes, checksum of the frame included. */
 const SMALL_BYTES = 18;
-const OPTION: Readonly<Record<LabMode, string>> = { nat: "-m", dr: "-g", tun: "-i" };
+const IPERF = ["iperf3", "-p", "5201", "-J"] as const;
 
-/** What one side carried. */
-interface Figures {
-  readonly upload: number;
-  readonly download: number;
-  readonly connections: number;
-  readonly packets: number;
+/** One figure; higher is better. */
+interface PacketFigure {
+  readonly title: string;
+  readonly measure: (side: PacketSide, seconds: number) => Promise<number>;
 }
 
-if (import.meta.main) await main();
+const FIGURES: Readonly<Record<string, PacketFigure>> = {
+  upload: { title: "upload Gbit/s", measure: (side, seconds) => stream(side, seconds, []) },
+  download: { title: "download Gbit/s", measure: (side, seconds) => stream(side, seconds, ["-R"]) },
+  connections: {
+    title: "connections/s, 50 at a time",
+    measure: (side, seconds) => connectMany(side, seconds),
+  },
+  "connections-1": { title: "connections/s, one by one", measure: (side) => connect(side) },
+  packets: { title: "64-byte packets/s", measure: (side, seconds) => flood(side, seconds) },
+};
 
-async function main(): Promise<void> {
-  Deno.env.set("LVSD_LAB", `lvsd${Deno.pid}b`);
-  const folder = await Deno.makeTempDir({ prefix: "lvsd-lab-" });
-  await must(["chmod", "755", folder]);
-  print("mode  side    upload Gbit/s  download Gbit/s  connections/s  64-byte packets/s");
+if (import.meta.main) Deno.exitCode = await main(Deno.args);
+
+async function main(args: readonly string[]): Promise<number> {
+  const plan = readPlan(args);
+  if (plan === undefined) {
+    print(USAGE);
+    return EXIT.usage;
+  }
+  const folder = await Deno.makeTempDir({ prefix: "lvsd-bench-" });
+  await Deno.chmod(folder, 0o755);
+  print("| mode | figure | kernel | lvsd | share (lowest to highest) | director | tunnel's end |");
+  print("| --- | --- | --- | --- | --- | --- | --- |");
   try {
-    for (const mode of ["nat", "dr", "tun"] as const) {
-      const kernel = await measureKernel(mode, folder);
-      const lvsd = await measureLvsd(mode, folder);
-      row(mode, "kernel", kernel);
-      row(mode, "lvsd", lvsd);
-      const share = (of: (figures: Figures) => number) => (of(lvsd) / of(kernel)).toFixed(2);
-      print(
-        `${mode.padEnd(4)}  share   ${share((it) => it.upload).padStart(13)}  ` +
-          `${share((it) => it.download).padStart(15)}  ${share((it) => it.connections).padStart(13)}  ` +
-          share((it) => it.packets).padStart(17),
-      );
+    for (const mode of plan.modes) {
+      const sides: PacketSide[] = [];
+      try {
+        sides.push(await buildKernelSide(mode, folder));
+        sides.push(await buildLvsdSide(mode, folder, plan.tunnel));
+        for (const figure of plan.figures) print(await compare(mode, figure, sides, plan));
+      } finally {
+        for (const side of sides) await side.takeDown();
+      }
     }
   } finally {
-    await removeTopology();
     await Deno.remove(folder, { recursive: true });
   }
+  return EXIT.ok;
 }
 
-/** For NAT nftables' DNAT; for DR and TUN plain forwarding, for the kernel here has no IPVS. */
-async function measureKernel(mode: LabMode, folder: string): Promise<Figures> {
-  await buildTopology("nat");
-  await startServers("nat", folder);
-  const director = (command: string) => must(inside(namespaceOf("director"), command.split(" ")));
-  for (
-    const command of [
-      "ip addr add 10.1.0.1/24 dev d0",
-      `ip addr add ${ADDRESS.virtual4}/32 dev d0`,
-      "ip addr add 172.16.0.1/24 dev d1",
-      "sysctl -qw net.ipv4.ip_forward=1",
-    ]
-  ) await director(command);
-  if (mode === "nat") {
-    const rules = [
-      "table ip lab {",
-      "chain pre {",
-      "type nat hook prerouting priority dstnat;",
-      `ip daddr ${ADDRESS.virtual4} tcp dport 80 dnat to 172.16.0.11:8080`,
-      `ip daddr ${ADDRESS.virtual4} dnat to 172.16.0.11`,
-      "}",
-      "}",
-      "",
-    ].join("\n");
-    await must(inside(namespaceOf("director"), ["nft", "-f", "-"]), rules);
-    return await measure(ADDRESS.virtual4, 80);
-  }
-  const route = ["ip", "route", "add", "172.16.0.11/32", "via", "10.1.0.1"];
-  await must(inside(namespaceOf("client"), route));
-  return await measure("172.16.0.11", 8_080);
+interface Plan {
+  readonly modes: readonly LabMode[];
+  readonly figures: readonly PacketFigure[];
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly tunnel: string;
 }
 
-async function measureLvsd(mode: LabMode, folder: string): Promise<Figures> {
-  await buildTopology(mode);
-  await startServers(mode, folder);
-  const director = await DirectorProcess.start();
-  try {
-    const web = mode === "nat" ? 8_080 : 80;
-    for (const [protocol, port, to] of [["-t", PORT, PORT], ["-u", PORT, PORT], ["-t", 80, web]] as const) {
-      const service = `${protocol} ${ADDRESS.virtual4}:${port}`;
-      await director.ipvsadm(`-A ${service} -s rr`);
-      await director.ipvsadm(`-a ${service} -r 172.16.0.11:${to} ${OPTION[mode]}`);
+function readPlan(args: readonly string[]): Plan | undefined {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      rounds: { type: "string", default: "5" },
+      seconds: { type: "string", default: "3" },
+      figures: { type: "string", default: Object.keys(FIGURES).join(",") },
+      tunnel: { type: "string", default: "" },
+    },
+  });
+  const figures = values.figures.split(",").map((name) => FIGURES[name]);
+  const modes = LAB_MODES.filter((it) => positionals.length === 0 || positionals.includes(it));
+  const [rounds, seconds] = [Number(values.rounds), Number(values.seconds)];
+  if (modes.length === 0 || !(rounds >= 1) || !(seconds >= 1)) return undefined;
+  const known = figures.filter((it) => it !== undefined);
+  return known.length < figures.length
+    ? undefined
+    : { modes, figures: known, rounds, seconds, tunnel: values.tunnel };
+}
+
+/** Pairs of runs, the sides in turn; what slows the machine for a while slows both. */
+async function compare(
+  mode: LabMode,
+  { title, measure }: PacketFigure,
+  sides: readonly PacketSide[],
+  { rounds, seconds }: Plan,
+): Promise<string> {
+  const runs: Record<PacketSide["name"], number[]> = { kernel: [], lvsd: [] };
+  const load = { director: 0, tunnelEnd: 0, elapsedMs: 0 };
+  for (let round = 0; round <= rounds; round++) {
+    for (const side of sides) {
+      const before = await side.processorMs();
+      const beganMs = performance.now();
+      const value = await measure(side, round === 0 ? 1 : seconds);
+      const after = await side.processorMs();
+      if (round === 0) continue;
+      runs[side.name].push(value);
+      if (side.name === "kernel") continue;
+      load.director += after.director - before.director;
+      load.tunnelEnd += after.tunnelEnd - before.tunnelEnd;
+      load.elapsedMs += performance.now() - beganMs;
     }
-    return await measure(ADDRESS.virtual4, 80, mode === "nat" ? [] : ["-B", ADDRESS.virtual4]);
-  } finally {
-    await director.stop();
   }
+  const { median, lowest, highest } = spread(pairRatios(runs.lvsd, runs.kernel));
+  const core = (ms: number) => ms === 0 ? "-" : `${(ms * 100 / load.elapsedMs).toFixed(0)} %`;
+  const cells = [
+    mode,
+    title,
+    number(spread(runs.kernel).median),
+    number(spread(runs.lvsd).median),
+    `${median.toFixed(2)} (${lowest.toFixed(2)} to ${highest.toFixed(2)})`,
+    core(load.director),
+    core(load.tunnelEnd),
+  ];
+  return `| ${cells.join(" | ")} |`;
 }
 
-/** @param bound address of the server; bound to all it would answer DR's datagrams from another one */
-async function measure(host: string, webPort: number, bound: readonly string[] = []): Promise<Figures> {
-  await must(inside(namespaceOf("rs1"), ["iperf3", "-s", "-D", "-p", `${PORT}`, ...bound]));
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  const upload = await iperf(host, []);
-  const download = await iperf(host, ["-R"]);
-  const began = performance.now();
+async function stream(side: PacketSide, seconds: number, options: readonly string[]): Promise<number> {
+  const end = await iperf(side, ["-t", `${seconds}`, ...options]);
+  return (end?.sum_received?.bits_per_second ?? 0) / 1e9;
+}
+
+/** Datagrams that arrive, a second. */
+async function flood(side: PacketSide, seconds: number): Promise<number> {
+  const end = await iperf(side, ["-t", `${seconds}`, "-u", "-b", "0", "-l", `${SMALL_BYTES}`]);
+  return ((end?.sum?.packets ?? 0) - (end?.sum?.lost_packets ?? 0)) / seconds;
+}
+
+interface IperfEnd {
+  readonly sum_received?: { readonly bits_per_second?: number };
+  readonly sum?: { readonly packets?: number; readonly lost_packets?: number };
+}
+
+async function iperf(side: PacketSide, options: readonly string[]): Promise<IperfEnd | undefined> {
+  const text = await side.onClient([...IPERF, "-c", side.host, ...options]);
+  return (JSON.parse(text || "{}") as { end?: IperfEnd }).end;
+}
+
+/** One request on each. */
+async function connectMany({ host, webPort, onClient }: PacketSide, seconds: number): Promise<number> {
+  const load = ["-t", "1", "-c", `${CONNECTIONS_AT_A_TIME}`, "-d", `${seconds}`];
+  const url = `http://${host}:${webPort}/who`;
+  const text = await onClient(["wrk", ...load, "-H", "Connection: close", url]);
+  return Number(/^Requests\/sec:\s+(\S+)$/m.exec(text)?.[1] ?? 0);
+}
+
+async function connect({ host, webPort, onClient }: PacketSide): Promise<number> {
   const urls = Array.from({ length: CONNECTIONS }, () => `http://${host}:${webPort}/who`);
-  const answers = await run(inside(namespaceOf("client"), ["curl", "-s", "--max-time", "20", ...urls]));
-  const connected = answers.stdout.split("\n").filter((it) => it !== "").length;
-  const connections = connected * 1_000 / (performance.now() - began);
-  const small = await iperf(host, ["-u", "-b", "0", "-l", `${SMALL_BYTES}`]);
-  return {
-    upload: upload.received.bits_per_second / 1e9,
-    download: download.received.bits_per_second / 1e9,
-    connections,
-    packets: small.packets,
-  };
+  const beganMs = performance.now();
+  const answers = await onClient(["curl", "-s", "--max-time", "20", ...urls]);
+  const answered = answers.split("\n").filter((it) => it !== "").length;
+  return answered * 1_000 / (performance.now() - beganMs);
 }
 
-async function iperf(
-  host: string,
-  options: readonly string[],
-): Promise<{ received: { bits_per_second: number }; packets: number }> {
-  const words = ["iperf3", "-c", host, "-p", `${PORT}`, "-t", `${SECONDS}`, "-J", ...options];
-  const { end } = JSON.parse((await run(inside(namespaceOf("client"), words))).stdout || "{}");
-  const sum = end?.sum ?? {};
-  const received = end?.sum_received ?? { bits_per_second: NaN };
-  const arrived = (sum.packets ?? 0) - (sum.lost_packets ?? 0);
-  return { received, packets: arrived / SECONDS };
-}
-
-function row(mode: string, side: string, { upload, download, connections, packets }: Figures): void {
-  print(
-    `${mode.padEnd(4)}  ${side.padEnd(6)}  ${upload.toFixed(2).padStart(13)}  ${
-      download.toFixed(2).padStart(15)
-    }  ${connections.toFixed(0).padStart(13)}  ${packets.toFixed(0).padStart(17)}`,
-  );
+function number(value: number): string {
+  return value < 100 ? value.toFixed(2) : Math.round(value).toLocaleString("en");
 }
 
 function print(text: string): void {
