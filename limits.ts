@@ -170,8 +170,12 @@ export const LIMITS = {
   icmpPeers: 16_384,
   /** Longest wait of a packet worker before it looks at its mailbox and its timers, milliseconds. */
   packetPollMs: 20,
-  /** Ring for received frames of one interface: 256 frames of 128 KiB, 2 ms of 10 Gbit/s in packets of 1,500 bytes. */
-  packetRingBytes: 32 * 1_024 * 1_024,
+  /** Ring for received frames of one interface: 4,096 of up to 1,500 bytes, 5 ms of 10 Gbit/s. */
+  packetRingBytes: 8 * 1_024 * 1_024,
+  /** Larger frames of one interface that wait: some 300 super-packets, of which each takes up to 100 KiB in the kernel. */
+  packetQueueBytes: 32 * 1_024 * 1_024,
+  /** Frames that go to the system in one call: a super-packet of 64 KiB in segments of 1,400 bytes. */
+  packetSendFrames: 64,
   /** Destinations whose path MTU is remembered; the oldest is forgotten. */
   pathMtus: 4_096,
   /** Neighbours whose Ethernet address is known or asked for; the kernel keeps 1,024 (`gc_thresh3`). */

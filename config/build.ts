@@ -59,8 +59,8 @@ export function buildConfig(written: WrittenConfig, file: string): Config {
   };
 }
 
-function buildPacket({ interfaces, routes }: WrittenPacket): PacketConfig {
-  return { interfaces, routes: routes.map(({ to, via }) => ({ to: to.toString(), via })) };
+function buildPacket({ interfaces, routes, priority }: WrittenPacket): PacketConfig {
+  return { interfaces, routes: routes.map(({ to, via }) => ({ to: to.toString(), via })), priority };
 }
 
 function changedSwitches(written: WrittenConfig["ipvs"]): IpvsConfig {

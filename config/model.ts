@@ -40,6 +40,8 @@ export interface PacketConfig {
     readonly addresses: readonly string[];
   }[];
   readonly routes: readonly { readonly to: string; readonly via: string }[];
+  /** Of the thread that forwards. */
+  readonly priority: "realtime" | "normal";
 }
 
 export interface AdminConfig {

@@ -7,7 +7,7 @@ import * as z from "zod";
 import { ValueError } from "../errors.ts";
 import { IpAddress } from "../net/address.ts";
 import { Prefix } from "../net/prefix.ts";
-import { integer, prefix, reading, text } from "./fields.ts";
+import { choice, integer, prefix, reading, text } from "./fields.ts";
 import { list, section } from "./sections.ts";
 
 /** An address with the length of its network, as text that stays as it was written. */
@@ -48,6 +48,9 @@ export const packetSection = section({
     error: "{key} is empty; name the interface that clients come by",
   }).describe("Interfaces that packets come and go by; the first one faces the clients."),
   routes: list(packetRoute, "- to: 0.0.0.0/0").prefault([]).describe("Ways through routers."),
+  priority: choice("priority", ["realtime", "normal"]).default("realtime").describe(
+    "Of the thread that forwards: `realtime` goes before ordinary programs, as the kernel's own forwarding does (SCHED_RR; with CAP_SYS_NICE, else it is normal).",
+  ),
 });
 
 /** As it was read. */

@@ -21,11 +21,12 @@ import { packTunnel, PLAIN_TUNNEL } from "../modes/tunnel.ts";
 import type { IpAddress } from "../net/address.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { Random } from "../net/random.ts";
+import { FrameSender } from "../sys/frame_sender.ts";
 import { PacketLibrary } from "../sys/packet_library.ts";
 import { PacketSocket } from "../sys/packet_socket.ts";
 
 /** Least memory of a packet socket's ring. */
-const TRIAL_RING_BYTES = 1 << 20;
+const TRIAL = { ringBytes: 1 << 20, queueBytes: 1 << 20 } as const;
 
 /** What engines are made of. */
 export interface EngineParts {
@@ -67,7 +68,8 @@ export function packetObstacle(config: PacketConfig | undefined): string {
 function packetSocketObstacle({ interfaces }: PacketConfig): string {
   try {
     using library = PacketLibrary.open();
-    for (const { name } of interfaces) PacketSocket.open(library, name, TRIAL_RING_BYTES)[Symbol.dispose]();
+    const sender = new FrameSender(library);
+    for (const { name } of interfaces) PacketSocket.open(library, sender, name, TRIAL)[Symbol.dispose]();
     return "";
   } catch (error) {
     if (error instanceof SystemError) return error.message;
@@ -128,6 +130,7 @@ export class Engines {
       workerIndex: place.workerIndex,
       random,
       wiring: { ...place.config, virtualAddresses: [] },
+      isRealtime: place.config.priority === "realtime",
       attachConnections: (memory) => director.attachConnections(place.workerIndex, memory),
       activeConns: (service) => activeConns(director, service),
     });

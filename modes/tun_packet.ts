@@ -37,6 +37,8 @@ export interface Outer {
   readonly copyDontFragment: boolean;
   /** Any number that stays the same for a connection. */
   readonly flowHash: number;
+  /** It stands for several packets: lengths and checksums that depend on their size come when it is cut. */
+  readonly isTrain?: boolean;
 }
 
 /** Bytes between the outer IP header and the inner one. */
@@ -96,12 +98,18 @@ export function encapsulate(packet: IpPacket, translation: Translation, outer: O
       destination: translation.destination,
     });
   }
-  if (protocol === IP_PROTOCOL.udp && tunnelChecksumOf(translation.tunnel) !== 0) {
-    sealUdp(bytes, at, innerAt - UDP_BYTES - GUE_BYTES, end, translation.destinationFamily);
+  if (outer.isTrain !== true) {
+    const between = innerAt - encapsulationBytes(translation.tunnel);
+    if (protocol === IP_PROTOCOL.gre) sealGre(bytes, between, end, translation.tunnel);
+    if (protocol === IP_PROTOCOL.udp) {
+      sealUdp(bytes, at, between, end, translation.destinationFamily, translation.tunnel);
+    }
   }
   packet.at = at;
   packet.end = end;
   packet.readAgain();
+  // With its outer header a train may be longer than an IP header can say.
+  packet.end = end;
 }
 
 /** Writes what stands between the IP headers; the outer header's protocol. */
@@ -111,7 +119,7 @@ function writeEncapsulation(packet: IpPacket, { tunnel }: Translation, outer: Ou
   const type = tunnelTypeOf(tunnel);
   if (type === GRE) {
     const ethertype = packet.family === 4 ? ETHERTYPE.ipv4 : ETHERTYPE.ipv6;
-    writeGre(bytes, at - encapsulationBytes(tunnel), end, ethertype, tunnelChecksumOf(tunnel) !== 0);
+    writeGre(bytes, at - encapsulationBytes(tunnel), ethertype, tunnelChecksumOf(tunnel) !== 0);
     return IP_PROTOCOL.gre;
   }
   if (type !== GUE) return inner;
@@ -124,7 +132,24 @@ function writeEncapsulation(packet: IpPacket, { tunnel }: Translation, outer: Ou
   return IP_PROTOCOL.udp;
 }
 
-function sealUdp(bytes: Uint8Array, outerAt: number, udp: number, end: number, family: number): void {
+/** Gives GRE its checksum, if the tunnel has one. */
+export function sealGre(bytes: Uint8Array, gre: number, end: number, tunnel: number): void {
+  if (tunnelChecksumOf(tunnel) === 0) return;
+  put16(bytes, gre + 4, 0);
+  put16(bytes, gre + 4, checksumOf(bytes, gre, end));
+}
+
+/** Gives the outer UDP header its checksum, if the tunnel has one. */
+export function sealUdp(
+  bytes: Uint8Array,
+  outerAt: number,
+  udp: number,
+  end: number,
+  family: number,
+  tunnel: number,
+): void {
+  if (tunnelChecksumOf(tunnel) === 0) return;
+  put16(bytes, udp + UDP.checksum, 0);
   const addresses = outerAt + (family === 4 ? IPV4.source : IPV6.source);
   const pseudo = pseudoHeaderSum(bytes, addresses, family === 4 ? 4 : 16, IP_PROTOCOL.udp, end - udp);
   put16(bytes, udp + UDP.checksum, checksumOf(bytes, udp, end, pseudo) || 0xffff);

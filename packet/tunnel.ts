@@ -21,22 +21,11 @@ const GRE_FLAG = {
 export const GUE_BYTES = 4;
 const GUE_CONTROL = 0x20;
 
-/**
- * Writes a GRE header at `at` before a payload that ends at `end`, with the checksum if wished. The checksum is over header
- * and payload.
- */
-export function writeGre(
-  bytes: Uint8Array,
-  at: number,
-  end: number,
-  ethertype: number,
-  withChecksum: boolean,
-): void {
+/** Writes a GRE header at `at`, with room for a checksum if wished, which is over header and payload. */
+export function writeGre(bytes: Uint8Array, at: number, ethertype: number, withChecksum: boolean): void {
   put16(bytes, at, withChecksum ? GRE_FLAG.checksum : 0);
   put16(bytes, at + 2, ethertype);
-  if (!withChecksum) return;
-  put32(bytes, at + 4, 0);
-  put16(bytes, at + 4, checksumOf(bytes, at, end));
+  if (withChecksum) put32(bytes, at + 4, 0);
 }
 
 /** Bytes of the GRE header at `at`, -1 when it is none that can be read before `end` (routing, another version, cut short). */

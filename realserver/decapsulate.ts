@@ -21,9 +21,14 @@ const GUE_REMOTE_CHECKSUM = 0x8000_0000;
  * @param protocol IP protocol by which it came; 17 for the payload of a GUE datagram
  * @param hasOuterHeader IPv4 raw sockets hand over the outer header, IPv6 ones do not
  */
-export function innerAt(bytes: Uint8Array, protocol: number, hasOuterHeader: boolean): number {
-  const at = hasOuterHeader ? ipv4HeaderBytes(bytes, 0) : 0;
-  const end = bytes.length;
+export function innerAt(
+  bytes: Uint8Array,
+  from: number,
+  end: number,
+  protocol: number,
+  hasOuterHeader: boolean,
+): number {
+  const at = hasOuterHeader ? from + ipv4HeaderBytes(bytes, from) : from;
   if (at >= end) return NOTHING;
   switch (protocol) {
     case IP_PROTOCOL.ipip:

@@ -10,6 +10,7 @@ import { openSymbols, unavailable } from "./libc_library.ts";
 
 const PURPOSE = "the packet engine needs Linux on x86_64 or aarch64 and --allow-ffi";
 
+// Pointers made once and 32-bit numbers: `libc_library.ts` tells why.
 const SYMBOLS = {
   __errno_location: { parameters: [], result: "pointer" },
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
@@ -18,14 +19,14 @@ const SYMBOLS = {
   ioctl: { parameters: ["i32", "usize", "buffer"], result: "i32" },
   mmap: { parameters: ["usize", "usize", "i32", "i32", "i32", "usize"], result: "pointer" },
   munmap: { parameters: ["pointer", "usize"], result: "i32" },
-  poll: { parameters: ["buffer", "usize", "i32"], result: "i32" },
+  poll: { parameters: ["pointer", "u32", "i32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
   open: { parameters: ["buffer", "i32", "i32"], result: "i32" },
-  recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
-  write: { parameters: ["i32", "buffer", "usize"], result: "i32" },
-  // By address for frames in the ring, where an address is known; by buffer for all others.
-  send: { parameters: ["i32", "usize", "usize", "i32"], result: "i32" },
-  sendBuffer: { name: "send", parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
+  recv: { parameters: ["i32", "pointer", "u32", "i32"], result: "i32" },
+  syscall: { parameters: ["i64", "i64", "buffer", "i64"], result: "i32" },
+  writev: { parameters: ["i32", "pointer", "i32"], result: "i32" },
+  recvmmsg: { parameters: ["i32", "pointer", "u32", "i32", "pointer"], result: "i32" },
+  sendmmsg: { parameters: ["i32", "pointer", "u32", "i32"], result: "i32" },
 } as const;
 
 interface Functions {
@@ -49,13 +50,14 @@ interface Functions {
     offset: number,
   ) => Deno.PointerValue;
   readonly munmap: (address: Deno.PointerValue, length: number) => number;
-  readonly poll: (descriptors: Uint8Array, count: number, timeoutMs: number) => number;
+  readonly poll: (descriptors: Address, count: number, timeoutMs: number) => number;
   readonly close: (fd: number) => number;
   readonly open: (path: Uint8Array, flags: number, mode: number) => number;
-  readonly recv: (fd: number, bytes: Uint8Array, length: number, flags: number) => number;
-  readonly write: (fd: number, bytes: Uint8Array, length: number) => number;
-  readonly send: (fd: number, address: number, length: number, flags: number) => number;
-  readonly sendBuffer: (fd: number, bytes: Uint8Array, length: number, flags: number) => number;
+  readonly recv: (fd: number, address: Address, length: number, flags: number) => number;
+  readonly syscall: (number: bigint, command: bigint, bytes: Uint8Array, length: bigint) => number;
+  readonly writev: (fd: number, vectors: Address, count: number) => number;
+  readonly recvmmsg: (fd: number, messages: Address, count: number, flags: number, wait: null) => number;
+  readonly sendmmsg: (fd: number, messages: Address, count: number, flags: number) => number;
 }
 
 interface Library {
@@ -63,9 +65,17 @@ interface Library {
   close(): void;
 }
 
+/** Calls for which the C library has no function. */
+const SYSTEM_CALL = {
+  bpf: { x86_64: 321n, aarch64: 280n },
+  setScheduling: { x86_64: 314n, aarch64: 274n },
+} as const;
 const PROTECTION_READ_WRITE = 3;
 const MAP_SHARED = 1;
 const MAP_FAILED = 2n ** 64n - 1n;
+
+/** Where something lies in memory; made once, since each is an object. */
+export type Address = Deno.PointerValue;
 
 /** A mapped range of memory. */
 export interface Mapping {
@@ -108,9 +118,9 @@ export class PacketLibrary implements Disposable {
     return this.#result(this.#library.symbols.ioctl(fd, request, argument));
   }
 
-  /** Waits until a descriptor has something; `descriptors` are `pollfd` records. */
-  poll(descriptors: Uint8Array, timeoutMs: number): number {
-    return this.#result(this.#library.symbols.poll(descriptors, descriptors.length / 8, timeoutMs));
+  /** Waits until one of `count` descriptors has something; `descriptors` are `pollfd` records. */
+  poll(descriptors: Address, count: number, timeoutMs: number): number {
+    return this.#result(this.#library.symbols.poll(descriptors, count, timeoutMs));
   }
 
   close(fd: number): number {
@@ -121,20 +131,46 @@ export class PacketLibrary implements Disposable {
     return this.#result(this.#library.symbols.open(new TextEncoder().encode(`${path}\0`), flags, 0));
   }
 
-  receive(fd: number, bytes: Uint8Array, flags: number): number {
-    return this.#result(this.#library.symbols.recv(fd, bytes, bytes.length, flags));
+  receive(fd: number, address: Address, length: number, flags: number): number {
+    return this.#result(this.#library.symbols.recv(fd, address, length, flags));
   }
 
-  write(fd: number, bytes: Uint8Array): number {
-    return this.#result(this.#library.symbols.write(fd, bytes, bytes.length));
+  /** Writes the pieces that `count` vectors (`struct iovec`) tell of. */
+  writeVectors(fd: number, vectors: Address, count: number): number {
+    return this.#result(this.#library.symbols.writev(fd, vectors, count));
   }
 
-  send(fd: number, address: number, length: number, flags: number): number {
-    return this.#result(this.#library.symbols.send(fd, address, length, flags));
+  /** Takes at most `count` messages (`struct mmsghdr`); how many came. */
+  receiveMessages(fd: number, messages: Address, count: number, flags: number): number {
+    return this.#result(this.#library.symbols.recvmmsg(fd, messages, count, flags, null));
   }
 
-  sendBuffer(fd: number, bytes: Uint8Array, flags: number): number {
-    return this.#result(this.#library.symbols.sendBuffer(fd, bytes, bytes.length, flags));
+  /** Sends `count` messages (`struct mmsghdr`); how many went. */
+  sendMessages(fd: number, messages: Address, count: number, flags: number): number {
+    return this.#result(this.#library.symbols.sendmmsg(fd, messages, count, flags));
+  }
+
+  /** Programs in the kernel: a command with its attributes (`union bpf_attr`). */
+  bpf(command: number, attribute: Uint8Array): number {
+    const { syscall } = this.#library.symbols;
+    const length = BigInt(attribute.length);
+    return this.#result(syscall(SYSTEM_CALL.bpf[Deno.build.arch], BigInt(command), attribute, length));
+  }
+
+  /** How the calling thread is scheduled (`struct sched_attr`). */
+  setScheduling(attribute: Uint8Array): number {
+    const { syscall } = this.#library.symbols;
+    return this.#result(syscall(SYSTEM_CALL.setScheduling[Deno.build.arch], 0n, attribute, 0n));
+  }
+
+  /** Where bytes of this program lie, for a call; they stay there as long as they live. */
+  pointerOf(bytes: Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer>): Address {
+    return Deno.UnsafePointer.of(bytes);
+  }
+
+  /** The same as a number, for a record that the kernel reads. */
+  addressOf(bytes: Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer>): number {
+    return Number(Deno.UnsafePointer.value(this.pointerOf(bytes)));
   }
 
   /** Maps a descriptor's memory. @throws {SystemError} `SYSTEM_CALL_FAILED` */

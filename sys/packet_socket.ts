@@ -6,9 +6,12 @@
  */
 import { SystemError } from "../errors.ts";
 import { checked, ERRNO } from "./errno.ts";
-import type { Mapping, PacketLibrary } from "./packet_library.ts";
+import type { FrameSender } from "./frame_sender.ts";
+import { AF_PACKET, linkAddress, readInterface, type SystemLink, wordBytes } from "./packet_interface.ts";
+import { OFFLOAD_BYTES } from "./offload.ts";
+import type { Address, Mapping, PacketLibrary } from "./packet_library.ts";
+import { TRAIN_MARK, type TrainProgram } from "./train_program.ts";
 
-const AF_PACKET = 17;
 const SOCK_RAW = 3;
 const SOCK_CLOEXEC = 0o2000000;
 const ETH_P_ALL = 3;
@@ -16,6 +19,7 @@ const SOL_PACKET = 263;
 const OPTION = {
   addMembership: 1,
   rxRing: 5,
+  copyThreshold: 7,
   version: 10,
   reserve: 12,
   vnetHeader: 15,
@@ -24,31 +28,39 @@ const OPTION = {
 const TPACKET_V2 = 1;
 const MEMBER_PROMISCUOUS = 1;
 const MSG_DONTWAIT = 0x40;
-/** `struct ifreq`. */
-const INTERFACE_REQUEST_BYTES = 40;
-const INTERFACE_NAME_BYTES = 16;
-const REQUEST = { index: 0x8933, mtu: 0x8921, mac: 0x8927 } as const;
+const SOL_SOCKET = 1;
+const SO_RCVBUFFORCE = 33;
+const SO_MARK = 36;
 
 /** `struct tpacket2_hdr`, in words of 32 bits and of 16. */
-const FRAME = { status: 0, snapLength: 2, mac16: 6, vlanTag16: 12 } as const;
-const STATUS = { kernel: 0, user: 1, vlanValid: 0x10 } as const;
-/** A frame of the ring: a GSO super-packet of 64 KiB and all headers fit. */
-const FRAME_BYTES = 131_072;
+const FRAME = { status: 0, length: 1, snapLength: 2, mac16: 6, vlanTag16: 12 } as const;
+const STATUS = { kernel: 0, user: 1, queued: 2, vlanValid: 0x10 } as const;
+/**
+ * A slot of the ring holds a frame of 1,500 bytes. Larger ones, super-packets above all, wait in the socket's queue, without
+ * having been copied, and are read into one buffer, which stays in the processor's cache.
+ */
+const SLOT_BYTES = 2_048;
+/** Where the queue may not grow: a GSO super-packet of 64 KiB and all headers fit. */
+const LARGE_SLOT_BYTES = 131_072;
 const BLOCK_BYTES = 1_048_576;
 /** Room in front of each frame for outer headers. */
 const RESERVED_BYTES = 128;
-/** `struct virtio_net_hdr`. */
-export const OFFLOAD_BYTES = 10;
 const VLAN_TAG_BYTES = 4;
 const MAC_PAIR_BYTES = 12;
-
-/** What stands in front of a frame (`struct virtio_net_hdr`). */
-export const OFFLOAD = { flags: 0, type: 1, headerBytes: 2, segmentBytes: 4, start: 6, offset: 8 } as const;
-export const OFFLOAD_FLAG = { needsChecksum: 1 } as const;
-export const OFFLOAD_TYPE = { none: 0, tcp4: 1, udp: 3, tcp6: 4, udpSegments: 5, congestion: 0x80 } as const;
+const NO_TAG = -1;
 
 /** Whoever takes received frames: the whole ring's bytes, and where the frame lies in it. */
 export type OnFrame = (bytes: Uint8Array, from: number, to: number, offloadAt: number) => void;
+
+/** What a socket is opened with. */
+export interface PacketSocketOptions {
+  /** Memory for received frames, a multiple of 1 MiB. */
+  readonly ringBytes: number;
+  /** Memory for frames that are larger than a slot of the ring. */
+  readonly queueBytes: number;
+  /** What lets super-packets in tunnels pass whole. */
+  readonly program?: TrainProgram | undefined;
+}
 
 /** One interface as packets see it. */
 export class PacketSocket implements Disposable {
@@ -57,21 +69,32 @@ export class PacketSocket implements Disposable {
   readonly mtu: number;
   /** The interface's own Ethernet address. */
   readonly mac: Uint8Array;
-  /** Frames that could not be sent. */
-  sendFailures = 0;
+  /** Frames larger than a slot for which the queue had no room. */
+  queueOverflows = 0;
   readonly #library: PacketLibrary;
   readonly #mapping: Mapping;
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
   readonly #halves: Uint16Array;
-  readonly #frames: number;
+  readonly #slotBytes: number;
+  readonly #slots: number;
+  /** The frame that was read from the queue. */
+  readonly #large: Uint8Array<ArrayBuffer>;
+  /** Where it is read to: an offload, then the frame. */
+  readonly #largeRoom: Address;
+  readonly #sender: FrameSender;
+  /** Another socket, whose frames the {@linkcode TrainProgram} looks at; undefined where there is none. */
+  readonly #trains: number | undefined;
   #next = 0;
 
   private constructor(
     library: PacketLibrary,
     descriptor: number,
-    link: { index: number; mtu: number; mac: Uint8Array },
+    link: SystemLink,
     mapping: Mapping,
+    slotBytes: number,
+    sender: FrameSender,
+    trains: number | undefined,
   ) {
     this.#library = library;
     this.descriptor = descriptor;
@@ -82,16 +105,27 @@ export class PacketSocket implements Disposable {
     this.#bytes = new Uint8Array(mapping.buffer);
     this.#words = new Int32Array(mapping.buffer);
     this.#halves = new Uint16Array(mapping.buffer);
-    this.#frames = mapping.buffer.byteLength / FRAME_BYTES;
+    this.#slotBytes = slotBytes;
+    this.#slots = mapping.buffer.byteLength / slotBytes;
+    this.#large = new Uint8Array(LARGE_SLOT_BYTES);
+    this.#largeRoom = library.pointerOf(this.#large.subarray(RESERVED_BYTES));
+    this.#sender = sender;
+    this.#trains = trains;
+    sender.adopt(this.#bytes, mapping.address);
+    sender.adopt(this.#large, library.addressOf(this.#large));
   }
 
   /**
    * Opens a socket on an interface that hears every frame there.
    *
-   * @param ringBytes memory for received frames, a multiple of 1 MiB
    * @throws {SystemError} `PERMISSION_DENIED`, `INTERFACE_UNKNOWN`, `SYSTEM_CALL_FAILED`
    */
-  static open(library: PacketLibrary, name: string, ringBytes: number): PacketSocket {
+  static open(
+    library: PacketLibrary,
+    sender: FrameSender,
+    name: string,
+    { ringBytes, queueBytes, program }: PacketSocketOptions,
+  ): PacketSocket {
     const descriptor = library.socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
     if (descriptor === -ERRNO.EPERM || descriptor === -ERRNO.EACCES) {
       throw new SystemError(
@@ -112,117 +146,123 @@ export class PacketSocket implements Disposable {
       option(OPTION.reserve, RESERVED_BYTES);
       option(OPTION.vnetHeader, 1);
       option(OPTION.ignoreOutgoing, 1);
-      option(OPTION.rxRing, BLOCK_BYTES, ringBytes / BLOCK_BYTES, FRAME_BYTES, ringBytes / FRAME_BYTES);
+      // It takes CAP_NET_ADMIN; the system's own size holds four super-packets, and then large slots are better.
+      const isQueued =
+        library.setOption(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, wordBytes([queueBytes])) >= 0;
+      const slotBytes = isQueued ? SLOT_BYTES : LARGE_SLOT_BYTES;
+      if (isQueued) option(OPTION.copyThreshold, 1);
+      option(OPTION.rxRing, BLOCK_BYTES, ringBytes / BLOCK_BYTES, slotBytes, ringBytes / slotBytes);
       const mapping = library.map(descriptor, ringBytes);
-      checked("bind of a packet socket", library.bind(descriptor, linkAddress(link.index)));
+      checked("bind of a packet socket", library.bind(descriptor, linkAddress(link.index, ETH_P_ALL)));
       option(OPTION.addMembership, link.index, MEMBER_PROMISCUOUS, 0, 0);
-      return new PacketSocket(library, descriptor, link, mapping);
+      return new PacketSocket(
+        library,
+        descriptor,
+        link,
+        mapping,
+        slotBytes,
+        sender,
+        openTrains(library, link.index, program),
+      );
     } catch (error) {
       library.close(descriptor);
       throw error;
     }
   }
 
-  /** Hands over frames that have come, at most `most`; how many there were. */
+  /**
+   * Hands over frames that have come, at most `most`; how many there were. What `onFrame` sends has gone when it returns, and
+   * only then are the frames' places free again.
+   */
   drain(onFrame: OnFrame, most: number): number {
     const words = this.#words;
-    for (let count = 0; count < most; count++) {
-      const at = this.#next * FRAME_BYTES;
+    let count = 0;
+    for (; count < most; count++) {
+      const at = ((this.#next + count) % this.#slots) * this.#slotBytes;
       const status = Atomics.load(words, at / 4 + FRAME.status);
-      if ((status & STATUS.user) === 0) return count;
+      if ((status & STATUS.user) === 0) break;
+      const tag = (status & STATUS.vlanValid) !== 0 ? this.#halves[at / 2 + FRAME.vlanTag16] ?? 0 : NO_TAG;
       const length = words[at / 4 + FRAME.snapLength] ?? 0;
-      const half = at / 2;
-      let from = at + (this.#halves[half + FRAME.mac16] ?? 0);
-      const offloadAt = from - OFFLOAD_BYTES;
-      const to = from + length;
-      if ((status & STATUS.vlanValid) !== 0) {
-        // The kernel took the tag out; the offload fields count from the frame without it.
-        from = this.#putVlanTag(from, this.#halves[half + FRAME.vlanTag16] ?? 0);
-      }
-      onFrame(this.#bytes, from, to, offloadAt);
-      Atomics.store(words, at / 4 + FRAME.status, STATUS.kernel);
-      this.#next = (this.#next + 1) % this.#frames;
+      const from = at + (this.#halves[at / 2 + FRAME.mac16] ?? 0);
+      if ((status & STATUS.queued) !== 0) this.#takeQueued(onFrame, tag);
+      else if (length < (words[at / 4 + FRAME.length] ?? 0)) this.queueOverflows++;
+      else hand(onFrame, this.#bytes, from, from + length, tag);
     }
-    return most;
+    if (count === 0) return 0;
+    this.#sender.flush();
+    for (let i = 0; i < count; i++) {
+      Atomics.store(words, this.#next * this.#slotBytes / 4 + FRAME.status, STATUS.kernel);
+      this.#next = (this.#next + 1) % this.#slots;
+    }
+    return count;
   }
 
-  /** Sends a frame with its {@linkcode OFFLOAD} header in front: `bytes` from `from` up to `to`. */
+  /** Sends a frame with its offload in front, `bytes` from `from` up to `to`, by the end of the turn. */
   send(bytes: Uint8Array, from: number, to: number): void {
-    const result = bytes === this.#bytes
-      ? this.#library.send(this.descriptor, this.#mapping.address + from, to - from, MSG_DONTWAIT)
-      : this.#library.sendBuffer(this.descriptor, bytes.subarray(from, to), MSG_DONTWAIT);
-    if (result < 0) this.sendFailures++;
+    this.#sender.add(this.descriptor, bytes, from, to);
   }
 
-  /** Sends a frame that lies in another socket's ring. */
-  sendFrom(other: PacketSocket, from: number, to: number): void {
-    const result = this.#library.send(
-      this.descriptor,
-      other.#mapping.address + from,
-      to - from,
-      MSG_DONTWAIT,
-    );
-    if (result < 0) this.sendFailures++;
+  /** Whether super-packets in tunnels can be sent whole, with {@linkcode sendTrain}. */
+  get carriesTrains(): boolean {
+    return this.#trains !== undefined;
   }
 
-  /** Whether bytes lie in this socket's ring. */
-  owns(bytes: Uint8Array): boolean {
-    return bytes === this.#bytes;
+  /** The same for a super-packet in a tunnel, whose offload tells of the inner packet. */
+  sendTrain(bytes: Uint8Array, from: number, to: number): void {
+    this.#sender.add(this.#trains ?? this.descriptor, bytes, from, to);
   }
 
   [Symbol.dispose](): void {
+    if (this.#trains !== undefined) this.#library.close(this.#trains);
     this.#library.unmap(this.#mapping);
     this.#library.close(this.descriptor);
   }
 
-  #putVlanTag(from: number, tag: number): number {
-    const bytes = this.#bytes;
-    const at = from - VLAN_TAG_BYTES;
-    bytes.copyWithin(at, from, from + MAC_PAIR_BYTES);
-    bytes[at + MAC_PAIR_BYTES] = 0x81;
-    bytes[at + MAC_PAIR_BYTES + 1] = 0;
-    bytes[at + MAC_PAIR_BYTES + 2] = tag >>> 8;
-    bytes[at + MAC_PAIR_BYTES + 3] = tag;
-    return at;
+  /** Reads the frame that the ring tells of; both are in the same order. */
+  #takeQueued(onFrame: OnFrame, tag: number): void {
+    let length = this.#receiveLarge();
+    // An error of the interface (down, gone) is told once, in the frame's place.
+    if (length < 0) length = this.#receiveLarge();
+    if (length <= OFFLOAD_BYTES) return;
+    hand(onFrame, this.#large, RESERVED_BYTES + OFFLOAD_BYTES, RESERVED_BYTES + length, tag);
+    // The next one is read to the same place.
+    this.#sender.flush();
+  }
+
+  #receiveLarge(): number {
+    const room = LARGE_SLOT_BYTES - RESERVED_BYTES;
+    return this.#library.receive(this.descriptor, this.#largeRoom, room, MSG_DONTWAIT);
   }
 }
 
-function readInterface(
+function hand(onFrame: OnFrame, bytes: Uint8Array, from: number, to: number, tag: number): void {
+  // The kernel took the tag out; the offload fields count from the frame without it.
+  const start = tag === NO_TAG ? from : putVlanTag(bytes, from, tag);
+  onFrame(bytes, start, to, from - OFFLOAD_BYTES);
+}
+
+/** A socket that only sends, and marks what it sends. */
+function openTrains(
   library: PacketLibrary,
-  descriptor: number,
-  name: string,
-): { index: number; mtu: number; mac: Uint8Array } {
-  const request = new Uint8Array(INTERFACE_REQUEST_BYTES);
-  const view = new DataView(request.buffer);
-  const ask = (number: number) => {
-    request.fill(0);
-    request.set(new TextEncoder().encode(name).subarray(0, INTERFACE_NAME_BYTES - 1));
-    if (library.ioctl(descriptor, number, request) < 0) {
-      throw new SystemError(
-        "INTERFACE_UNKNOWN",
-        `there is no network interface ${name}; "ip link" lists them`,
-        { interface: name },
-      );
-    }
-  };
-  ask(REQUEST.index);
-  const index = view.getInt32(INTERFACE_NAME_BYTES, true);
-  ask(REQUEST.mtu);
-  const mtu = view.getInt32(INTERFACE_NAME_BYTES, true);
-  ask(REQUEST.mac);
-  return { index, mtu, mac: request.slice(INTERFACE_NAME_BYTES + 2, INTERFACE_NAME_BYTES + 8) };
+  index: number,
+  program: TrainProgram | undefined,
+): number | undefined {
+  if (program?.attach(index) !== true) return undefined;
+  const descriptor = checked("socket of packets", library.socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+  const isReady = library.setOption(descriptor, SOL_PACKET, OPTION.vnetHeader, wordBytes([1])) >= 0 &&
+    library.setOption(descriptor, SOL_SOCKET, SO_MARK, wordBytes([TRAIN_MARK])) >= 0 &&
+    library.bind(descriptor, linkAddress(index, 0)) >= 0;
+  if (isReady) return descriptor;
+  library.close(descriptor);
+  return undefined;
 }
 
-function wordBytes(words: readonly number[]): Uint8Array {
-  return new Uint8Array(Int32Array.from(words).buffer);
-}
-
-/** `struct sockaddr_ll`; the protocol is in network order. */
-function linkAddress(index: number): Uint8Array {
-  const address = new Uint8Array(20);
-  const view = new DataView(address.buffer);
-  view.setUint16(0, AF_PACKET, true);
-  view.setUint16(2, ETH_P_ALL, false);
-  view.setInt32(4, index, true);
-  return address;
+function putVlanTag(bytes: Uint8Array, from: number, tag: number): number {
+  const at = from - VLAN_TAG_BYTES;
+  bytes.copyWithin(at, from, from + MAC_PAIR_BYTES);
+  bytes[at + MAC_PAIR_BYTES] = 0x81;
+  bytes[at + MAC_PAIR_BYTES + 1] = 0;
+  bytes[at + MAC_PAIR_BYTES + 2] = tag >>> 8;
+  bytes[at + MAC_PAIR_BYTES + 3] = tag;
+  return at;
 }

@@ -16,6 +16,8 @@ export interface Link {
   mtu: number;
   /** VLAN identifier, 0 for none. */
   readonly vlan: number;
+  /** Whoever emits its frames takes super-packets in tunnels whole. */
+  readonly carriesTrains?: boolean;
 }
 
 /** An address of the director. */

@@ -4,15 +4,22 @@
  * @module
  */
 import { ETHERNET_BYTES, ETHERTYPE, VLAN_TAG_BYTES, writeEthernet } from "../../packet/ethernet.ts";
+import { IP_PROTOCOL } from "../../packet/transport.ts";
+import { tunnelChecksumOf } from "../../modes/tunnel.ts";
 import { finishChecksum } from "../../modes/nat_packet.ts";
 import type { DropCounts } from "./drops.ts";
 import { fragmentIpv4, fragmentIpv6 } from "./fragmenting.ts";
 import type { IcmpErrors } from "./icmp_errors.ts";
 import type { Link } from "./links.ts";
 import type { Neighbours } from "./neighbours.ts";
-import { HEADROOM_BYTES, type Passage } from "./passage.ts";
+import { HEADROOM_BYTES, Passage } from "./passage.ts";
+import { TrainCutter } from "./train_cutter.ts";
 
-/** Puts a frame on a wire; it is used again as soon as the call returns. `passage`: checksum and segments left to do. */
+/**
+ * Puts a frame on a wire. A received frame stays as it is until its turn ends, one that was cut until
+ * `LIMITS.packetSendFrames` more have come, and all others are used again as soon as the call returns. `passage`:
+ * checksum and segments left to do.
+ */
 export type Emit = (
   link: Link,
   bytes: Uint8Array,
@@ -31,14 +38,23 @@ export interface OutletParts {
 }
 
 /** Bytes of the largest Ethernet header. */
+/** What the length fields of IP can say. */
+const LARGEST_PACKET = 65_535;
 const ETHERNET_ROOM = ETHERNET_BYTES + VLAN_TAG_BYTES;
 
 /** Sends packets on links. */
 export class Outlet {
   readonly #parts: OutletParts;
+  readonly #cutter: TrainCutter;
 
   constructor(parts: OutletParts) {
     this.#parts = parts;
+    this.#cutter = new TrainCutter(parts.nextId);
+  }
+
+  /** Memory that cut frames lie in. */
+  get cutFrames(): Uint8Array<ArrayBuffer> {
+    return this.#cutter.arena;
   }
 
   /**
@@ -47,6 +63,7 @@ export class Outlet {
    * @param nextHop address of the neighbour as words, of the packet's family
    */
   send(passage: Passage, link: Link, nextHop: Uint32Array, nowMs: number): void {
+    if (passage.isTunnelled) return this.#sendTrain(passage, link, nextHop, nowMs);
     const { packet, fragmentLimit, segmentBytes } = passage;
     const isLarge = segmentBytes === 0 && packet.length > link.mtu;
     if (!isLarge && (fragmentLimit === 0 || packet.length <= fragmentLimit)) {
@@ -76,6 +93,36 @@ export class Outlet {
     const ethertype = (bytes[at] ?? 0) >>> 4 === 4 ? ETHERTYPE.ipv4 : ETHERTYPE.ipv6;
     const from = writeEthernet(bytes, at, mac, link.mac, ethertype, link.vlan);
     this.#parts.emit(link, bytes, from, end, undefined);
+  }
+
+  /** A super-packet in a tunnel goes whole where the system can tell what it is, else in pieces. */
+  #sendTrain(passage: Passage, link: Link, nextHop: Uint32Array, nowMs: number): void {
+    const { packet, inner } = passage;
+    const mac = this.#parts.neighbours.find(link, packet.family, nextHop, nowMs);
+    if (mac === undefined || passage.wireBytes > link.mtu) {
+      return this.#cutter.cut(passage, 0, (bytes, at, to) => {
+        const piece = Passage.own(bytes, at, to);
+        piece.mayFragment = passage.mayFragment;
+        this.send(piece, link, nextHop, nowMs);
+      });
+    }
+    giveHeadroom(passage, ETHERNET_ROOM);
+    const ethertype = packet.family === 4 ? ETHERTYPE.ipv4 : ETHERTYPE.ipv6;
+    const from = writeEthernet(packet.bytes, packet.at, mac, link.mac, ethertype, link.vlan);
+    // A virtio header's kind of segments has to be that of the outer packet.
+    const isLike = inner.protocol === IP_PROTOCOL.tcp && inner.family === packet.family &&
+      tunnelChecksumOf(passage.tunnel) === 0;
+    if (
+      link.carriesTrains === true && link.vlan === 0 && isLike && packet.end - packet.at <= LARGEST_PACKET
+    ) {
+      return this.#parts.emit(link, packet.bytes, from, packet.end, passage);
+    }
+    const front = packet.at - from;
+    this.#cutter.cut(
+      passage,
+      front,
+      (bytes, at, to) => this.#parts.emit(link, bytes, at - front, to, undefined),
+    );
   }
 
   #pass(passage: Passage, link: Link, nextHop: Uint32Array, nowMs: number): void {

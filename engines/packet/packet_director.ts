@@ -123,6 +123,11 @@ export class PacketDirector {
     this.#register(hooks, path);
   }
 
+  /** Memory that cut frames are emitted from, so that whoever sends them can do it from there. */
+  get cutFrames(): Uint8Array<ArrayBuffer> {
+    return this.#outlet.cutFrames;
+  }
+
   /** Which links there are, which addresses are the director's, and which ways lead elsewhere. */
   configure(
     links: readonly Link[],

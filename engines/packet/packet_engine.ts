@@ -28,6 +28,8 @@ export interface PacketEngineOptions {
   readonly activeConns: (service: number) => number;
   /** The worker's connection table came, to be listed with the others. */
   readonly attachConnections: (memory: ArrayBufferLike) => void;
+  /** Whether the forwarding thread goes before ordinary ones, where that is allowed. Default true. */
+  readonly isRealtime?: boolean;
 }
 
 /** How often it is looked whether the last connection of a closed service has ended, milliseconds. */
@@ -221,6 +223,8 @@ export class PacketEngine implements Engine {
       seed: random.below(2 ** 32),
       wiring: this.#wiring(),
       ringBytes: LIMITS.packetRingBytes,
+      queueBytes: LIMITS.packetQueueBytes,
+      isRealtime: this.#options.isRealtime ?? true,
       port: port2,
     };
     // Next to this file under the same extension, so the path is right in the sources and in a bundle.

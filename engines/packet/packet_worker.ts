@@ -10,8 +10,11 @@ import { LvsdError } from "../../errors.ts";
 import { Hooks } from "../../hooks/hooks.ts";
 import { SeededRandom } from "../../net/random.ts";
 import { findScheduler } from "../../schedulers/registry.ts";
+import { FrameSender } from "../../sys/frame_sender.ts";
 import { PacketLibrary } from "../../sys/packet_library.ts";
 import { PacketSocket } from "../../sys/packet_socket.ts";
+import { becomeRealtime } from "../../sys/thread_priority.ts";
+import { TrainProgram } from "../../sys/train_program.ts";
 import type { Link } from "./links.ts";
 import { PacketDirector } from "./packet_director.ts";
 import { WireLoop } from "./wire_loop.ts";
@@ -22,6 +25,8 @@ import type { Order, Report, WorkerCounts, WorkerSight, WorkerStart } from "./wo
 /** Everything of one worker. */
 class PacketWorker {
   readonly #start: WorkerStart;
+  readonly #sender: FrameSender;
+  readonly #program: TrainProgram | undefined;
   readonly #sockets = new Map<string, PacketSocket>();
   readonly #director: Director;
   readonly #packets: PacketDirector;
@@ -33,9 +38,12 @@ class PacketWorker {
 
   constructor(start: WorkerStart, library: PacketLibrary) {
     this.#start = start;
+    this.#sender = new FrameSender(library);
+    this.#program = TrainProgram.load(library);
+    const options = { ...start, program: this.#program };
     for (const { name } of start.wiring.interfaces) {
       if (!this.#sockets.has(name)) {
-        this.#sockets.set(name, PacketSocket.open(library, name, start.ringBytes));
+        this.#sockets.set(name, PacketSocket.open(library, this.#sender, name, options));
       }
     }
     const random = new SeededRandom(start.seed);
@@ -55,6 +63,7 @@ class PacketWorker {
     this.#loop = new WireLoop({
       library,
       sockets: [...this.#sockets.values()],
+      sender: this.#sender,
       director: this.#director,
       nowMs: this.#nowMs,
     });
@@ -67,6 +76,7 @@ class PacketWorker {
       onNew: (entry, flow) => rules.opened(entry, flow),
       emit: (link, bytes, from, to, passage) => this.#loop.emit(link, bytes, from, to, passage),
     });
+    this.#sender.adopt(this.#packets.cutFrames, library.addressOf(this.#packets.cutFrames));
     this.#loop.attach(this.#packets);
     this.#wire(start.wiring);
   }
@@ -75,6 +85,7 @@ class PacketWorker {
     this.#report({ kind: "ready", connections: this.#director.connectionMemory });
     this.#loop.run(() => this.#obey());
     for (const socket of this.#sockets.values()) socket[Symbol.dispose]();
+    this.#program?.[Symbol.dispose]();
     if (this.#stopId !== undefined) this.#report({ kind: "done", id: this.#stopId });
   }
 
@@ -112,7 +123,8 @@ class PacketWorker {
   #counts(): WorkerCounts {
     return {
       frames: this.#loop.frames,
-      sendFailures: [...this.#sockets.values()].reduce((sum, it) => sum + it.sendFailures, 0),
+      sendFailures: this.#sender.failures,
+      queueOverflows: [...this.#sockets.values()].reduce((sum, it) => sum + it.queueOverflows, 0),
       connections: this.#director.connectionCount,
       drops: this.#packets.drops.toJSON(),
     };
@@ -138,6 +150,7 @@ class PacketWorker {
 
 function main(start: WorkerStart): void {
   using library = PacketLibrary.open();
+  if (start.isRealtime) becomeRealtime(library);
   let worker;
   try {
     worker = new PacketWorker(start, library);

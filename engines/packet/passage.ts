@@ -14,6 +14,15 @@ const NO_SIZES: readonly number[] = [];
 /** Room in front of a packet for what may be put there: Ethernet with a tag (18), IPv6 (40), UDP and GUE (12). */
 export const HEADROOM_BYTES = 96;
 
+/** What is in a tunnel; places count from the outer header, and the payload is that of each segment. */
+export interface InnerPacket {
+  at: number;
+  transport: number;
+  payload: number;
+  protocol: number;
+  family: 4 | 6;
+}
+
 /** The kernel's `sk_buff`, as far as a director needs it. One object for received packets, refilled. */
 export class Passage {
   readonly packet: IpPacket = new IpPacket();
@@ -37,6 +46,11 @@ export class Passage {
   isPartial = false;
   /** Payload of each segment when it stands for several (GSO), 0 for none. */
   segmentBytes = 0;
+  /** The packet is the outer one of a tunnel, and its checksum or segments left to do are those of {@linkcode inner}. */
+  isTunnelled = false;
+  readonly inner: InnerPacket = { at: 0, transport: 0, payload: 0, protocol: 0, family: 4 };
+  /** How it is tunnelled, as a word of the store. */
+  tunnel = 0;
 
   /** Begins anew for a packet; false when it is none. */
   begin(bytes: Uint8Array, at: number, to: number, interfaceIndex: number, isGroup: boolean): boolean {
@@ -48,14 +62,28 @@ export class Passage {
     this.mayFragment = false;
     this.fragmentLimit = 0;
     this.fragmentSizes = NO_SIZES;
+    this.isTunnelled = false;
     return this.packet.read(bytes, at, to);
   }
 
   /** Bytes of the largest packet on the wire: of one segment when it stands for several. */
   get wireBytes(): number {
     const { packet, segmentBytes } = this;
+    if (this.isTunnelled) return this.inner.payload + segmentBytes;
     if (segmentBytes === 0) return packet.length;
     return packet.transport - packet.at + segmentHeaderBytes(packet) + segmentBytes;
+  }
+
+  /** Notes the packet as the inner one of a tunnel that puts `outerBytes` in front of it. */
+  enterTunnel(tunnel: number, outerBytes: number): void {
+    const { packet, inner } = this;
+    this.isTunnelled = true;
+    this.tunnel = tunnel;
+    inner.at = outerBytes;
+    inner.transport = outerBytes + packet.transport - packet.at;
+    inner.payload = inner.transport + segmentHeaderBytes(packet);
+    inner.protocol = packet.protocol;
+    inner.family = packet.family;
   }
 
   /** A passage for a packet that the director or its host sends. */

@@ -17,7 +17,6 @@ import type { IcmpErrors } from "./icmp_errors.ts";
 import type { Route, Routes } from "./links.ts";
 import { giveHeadroom } from "./outlet.ts";
 import type { Passage } from "./passage.ts";
-import { Segmenter } from "./segmenting.ts";
 import type { PathMtus } from "./path_mtus.ts";
 
 /** Room for outer headers and Ethernet in front of them. */
@@ -41,7 +40,6 @@ export interface TransmitParts {
 /** Sends requests to real servers. */
 export class Transmit {
   readonly #parts: TransmitParts;
-  readonly #segmenter = new Segmenter();
 
   constructor(parts: TransmitParts) {
     this.#parts = parts;
@@ -71,13 +69,6 @@ export class Transmit {
     const isTunnel = translation.method === FORWARDING.tun;
     if (!this.#spendHop(passage, nowMs)) return VERDICT.stolen;
     if (!this.#fits(passage, translation, route, isTunnel, isError, nowMs)) return VERDICT.stolen;
-    if (isTunnel && passage.segmentBytes !== 0) {
-      this.#segmenter.cut(passage, (segment) => {
-        this.#encapsulate(segment, translation, route, flowHash);
-        this.#dispatch(segment, translation, route, nowMs);
-      });
-      return VERDICT.stolen;
-    }
     if (isNat) translateRequest(packet, translation, passage.isPartial);
     else if (isTunnel) this.#encapsulate(passage, translation, route, flowHash);
     return this.#dispatch(passage, translation, route, nowMs);
@@ -155,15 +146,18 @@ export class Transmit {
 
   #encapsulate(passage: Passage, translation: Translation, route: Route, flowHash: number): void {
     const { packet } = passage;
+    const isTrain = passage.segmentBytes !== 0;
+    if (isTrain) passage.enterTunnel(translation.tunnel, tunnelOverhead(translation));
     // The network card would look for the checksum behind the outer header.
-    if (passage.isPartial) finishChecksum(packet);
-    passage.isPartial = false;
+    else if (passage.isPartial) finishChecksum(packet);
+    passage.isPartial = isTrain;
     giveHeadroom(passage, tunnelOverhead(translation) + TUNNEL_ROOM);
     encapsulate(packet, translation, {
       source: route.source.words,
       id: this.#parts.nextId(),
       copyDontFragment: this.#parts.director.sysctl.pmtu_disc !== 0,
       flowHash,
+      isTrain,
     });
   }
 }

@@ -6,14 +6,17 @@
 import type { Director } from "../../director/director.ts";
 import { LIMITS } from "../../limits.ts";
 import { checksumOffset, IP_PROTOCOL } from "../../packet/transport.ts";
-import type { PacketLibrary } from "../../sys/packet_library.ts";
+import type { FrameSender } from "../../sys/frame_sender.ts";
+import type { Address, PacketLibrary } from "../../sys/packet_library.ts";
 import {
   OFFLOAD,
   OFFLOAD_BYTES,
   OFFLOAD_FLAG,
   OFFLOAD_TYPE,
-  type PacketSocket,
-} from "../../sys/packet_socket.ts";
+  writeNoOffload,
+  writeOffload,
+} from "../../sys/offload.ts";
+import type { PacketSocket } from "../../sys/packet_socket.ts";
 import type { Link } from "./links.ts";
 import type { PacketDirector } from "./packet_director.ts";
 import { type Passage, segmentHeaderBytes } from "./passage.ts";
@@ -27,6 +30,7 @@ const BATCH_FRAMES = 64;
 export interface LoopParts {
   readonly library: PacketLibrary;
   readonly sockets: readonly PacketSocket[];
+  readonly sender: FrameSender;
   readonly director: Director;
   readonly nowMs: () => number;
 }
@@ -35,7 +39,8 @@ export interface LoopParts {
 export class WireLoop {
   frames = 0;
   readonly #parts: LoopParts;
-  readonly #poll: Uint8Array;
+  readonly #poll: Uint8Array<ArrayBuffer>;
+  readonly #pollAddress: Address;
   #packets: PacketDirector | undefined;
   #nowMs = 0;
   #index = 0;
@@ -45,6 +50,7 @@ export class WireLoop {
   constructor(parts: LoopParts) {
     this.#parts = parts;
     this.#poll = new Uint8Array(parts.sockets.length * POLL_RECORD_BYTES);
+    this.#pollAddress = parts.library.pointerOf(this.#poll);
     const view = new DataView(this.#poll.buffer);
     parts.sockets.forEach(({ descriptor }, i) => {
       view.setInt32(i * POLL_RECORD_BYTES, descriptor, true);
@@ -59,7 +65,7 @@ export class WireLoop {
 
   /** Runs until `turn` says no; it is asked at least every {@linkcode LIMITS.packetPollMs}. */
   run(turn: () => boolean): void {
-    const { library, sockets, director, nowMs } = this.#parts;
+    const { library, sockets, sender, director, nowMs } = this.#parts;
     let advancedMs = -Infinity;
     for (;;) {
       this.#nowMs = nowMs();
@@ -68,31 +74,28 @@ export class WireLoop {
         this.#index = socket.index;
         if (socket.drain(this.#onFrame, BATCH_FRAMES) > 0) busy = true;
       }
-      if (!busy || this.#nowMs - advancedMs >= LIMITS.packetPollMs) {
+      if (this.#nowMs - advancedMs >= LIMITS.packetPollMs) {
         advancedMs = this.#nowMs;
         director.advance(this.#nowMs);
         this.#packets?.advance(this.#nowMs);
-        if (!turn()) return;
+        const isWanted = turn();
+        sender.flush();
+        if (!isWanted) return;
       }
-      if (!busy) library.poll(this.#poll, LIMITS.packetPollMs);
+      if (!busy) library.poll(this.#pollAddress, sockets.length, LIMITS.packetPollMs);
     }
   }
 
   /** Puts a frame on a link's wire, with what is left for network cards to do in front of it. */
   emit(link: Link, bytes: Uint8Array, from: number, to: number, passage: Passage | undefined): void {
     const { sockets } = this.#parts;
-    let socket: PacketSocket | undefined;
-    let owner: PacketSocket | undefined;
     for (let i = 0; i < sockets.length; i++) {
-      const it = sockets[i];
-      if (it?.index === link.index) socket = it;
-      if (it?.owns(bytes)) owner = it;
+      const socket = sockets[i];
+      if (socket?.index !== link.index) continue;
+      const at = from - OFFLOAD_BYTES;
+      putOffload(bytes, at, from, passage);
+      return passage?.isTunnelled === true ? socket.sendTrain(bytes, at, to) : socket.send(bytes, at, to);
     }
-    if (socket === undefined) return;
-    const at = from - OFFLOAD_BYTES;
-    writeOffload(bytes, at, from, passage);
-    if (owner === undefined) socket.send(bytes, at, to);
-    else socket.sendFrom(owner, at, to);
   }
 
   #receive(bytes: Uint8Array, from: number, to: number, offloadAt: number): void {
@@ -107,25 +110,23 @@ export class WireLoop {
   }
 }
 
-function writeOffload(bytes: Uint8Array, at: number, from: number, passage: Passage | undefined): void {
-  bytes.fill(0, at, at + OFFLOAD_BYTES);
-  if (passage === undefined || !(passage.isPartial || passage.segmentBytes > 0)) return;
-  const { packet, segmentBytes } = passage;
-  const start = packet.transport - from;
-  bytes[at + OFFLOAD.flags] = OFFLOAD_FLAG.needsChecksum;
-  putLittle(bytes, at + OFFLOAD.start, start);
-  putLittle(bytes, at + OFFLOAD.offset, Math.max(0, checksumOffset(packet.protocol)));
-  if (segmentBytes === 0) return;
-  bytes[at + OFFLOAD.type] = packet.protocol !== IP_PROTOCOL.tcp
-    ? OFFLOAD_TYPE.udpSegments
-    : packet.family === 4
-    ? OFFLOAD_TYPE.tcp4
-    : OFFLOAD_TYPE.tcp6;
-  putLittle(bytes, at + OFFLOAD.segmentBytes, segmentBytes);
-  putLittle(bytes, at + OFFLOAD.headerBytes, start + segmentHeaderBytes(packet));
-}
-
-function putLittle(bytes: Uint8Array, at: number, value: number): void {
-  bytes[at] = value;
-  bytes[at + 1] = value >>> 8;
+function putOffload(bytes: Uint8Array, at: number, from: number, passage: Passage | undefined): void {
+  if (passage === undefined || !(passage.isPartial || passage.segmentBytes > 0)) {
+    return writeNoOffload(bytes, at);
+  }
+  const { packet, inner, isTunnelled, segmentBytes } = passage;
+  const outer = packet.at - from;
+  const start = isTunnelled ? outer + inner.transport : packet.transport - from;
+  const protocol = isTunnelled ? inner.protocol : packet.protocol;
+  writeOffload(bytes, at, {
+    type: protocol !== IP_PROTOCOL.tcp
+      ? OFFLOAD_TYPE.udpSegments
+      : packet.family === 4
+      ? OFFLOAD_TYPE.tcp4
+      : OFFLOAD_TYPE.tcp6,
+    headerBytes: isTunnelled ? outer + inner.payload : start + segmentHeaderBytes(packet),
+    segmentBytes,
+    start,
+    offset: Math.max(0, checksumOffset(protocol)),
+  });
 }

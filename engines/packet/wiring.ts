@@ -39,6 +39,8 @@ export interface SystemInterface {
   readonly index: number;
   readonly mtu: number;
   readonly mac: Uint8Array;
+  /** See {@linkcode Link.carriesTrains}. */
+  readonly carriesTrains?: boolean;
 }
 
 /** Links, addresses and routes for a `PacketDirector`. @throws {ValueError} `ADDRESS_INVALID`, `PREFIX_INVALID`, `ROUTE_UNREACHABLE` */
@@ -49,8 +51,8 @@ export function wire(
   const links: Link[] = [];
   const addresses: LinkAddress[] = [];
   for (const { name, vlan = 0, addresses: texts } of wiring.interfaces) {
-    const { index, mtu, mac } = systemInterface(name);
-    const link = { index, name, mtu, vlan, mac: ownMac(mac) };
+    const { index, mtu, mac, carriesTrains = false } = systemInterface(name);
+    const link = { index, name, mtu, vlan, mac: ownMac(mac), carriesTrains };
     links.push(link);
     addresses.push(...texts.map((text) => readAddress(link, text)));
   }

@@ -21,6 +21,9 @@ export interface WorkerStart {
   readonly seed: number;
   readonly wiring: Wiring;
   readonly ringBytes: number;
+  readonly queueBytes: number;
+  /** Whether its thread goes before ordinary ones, where that is allowed. */
+  readonly isRealtime: boolean;
   readonly port: MessagePort;
 }
 
@@ -39,6 +42,8 @@ export type Order =
 export interface WorkerCounts {
   readonly frames: number;
   readonly sendFailures: number;
+  /** Large frames that came faster than they were read. */
+  readonly queueOverflows: number;
   readonly connections: number;
   readonly drops: Readonly<Record<PacketDrop, number>>;
 }

@@ -45,7 +45,7 @@ Deno.test({
   ignore: Deno.build.os !== "linux",
   fn() {
     const interfaces = [{ name: "no-such0", vlan: 0, addresses: ["10.0.0.1/24"] }];
-    const obstacle = packetObstacle({ interfaces, routes: [] });
+    const obstacle = packetObstacle({ interfaces, routes: [], priority: "normal" });
     assert.match(obstacle, /no-such0/);
     assert.ok(emulationOf(["dr"], "native", obstacle).endsWith(`; why: ${obstacle}`));
   },

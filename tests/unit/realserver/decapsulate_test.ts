@@ -55,7 +55,7 @@ Deno.test("what is wrapped comes out as it was, whatever the tunnel, the familie
         const isGue = protocol === IP_PROTOCOL.udp;
         const from = isGue ? transport + UDP_BYTES : outerFamily === 4 ? at : transport;
         const arrived = bytes.slice(from, end);
-        const inside = innerAt(arrived, protocol, outerFamily === 4 && !isGue);
+        const inside = innerAt(arrived, 0, arrived.length, protocol, outerFamily === 4 && !isGue);
         assert.deepEqual(arrived.subarray(inside), inner);
       },
     ),
@@ -73,7 +73,7 @@ Deno.test("a GUE packet with its checksum left to the receiver (remote checksum 
   put16(header, 8, 20);
   put16(header, 10, 26);
   const arrived = Uint8Array.of(...header, ...unfinished);
-  const at = innerAt(arrived, IP_PROTOCOL.udp, false);
+  const at = innerAt(arrived, 0, arrived.length, IP_PROTOCOL.udp, false);
   assert.deepEqual(arrived.subarray(at), inner);
   assert.equal(checksumOf(arrived, at + 20, arrived.length, pseudoHeaderSum(inner, 12, 4, 17, 11)), 0);
 });
@@ -85,13 +85,13 @@ Deno.test("noise and damage hold nothing, and no look goes behind the end", () =
     4,
   );
   const damaged = gre.bytes.slice(gre.at, gre.end).with(40, 0x77);
-  assert.equal(innerAt(damaged, IP_PROTOCOL.gre, true), -1);
+  assert.equal(innerAt(damaged, 0, damaged.length, IP_PROTOCOL.gre, true), -1);
   fc.assert(fc.property(
     fc.uint8Array({ maxLength: 80 }),
     fc.constantFrom(4, 17, 41, 47, 99),
     fc.boolean(),
     (bytes, protocol, hasOuterHeader) => {
-      const at = innerAt(bytes, protocol, hasOuterHeader);
+      const at = innerAt(bytes, 0, bytes.length, protocol, hasOuterHeader);
       assert.ok(at >= -1 && at <= bytes.length);
     },
   ));

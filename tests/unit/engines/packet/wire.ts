@@ -125,10 +125,12 @@ export class Wire {
     return this.receiveFrame(link, frame(packet, from, to), true);
   }
 
-  receiveFrame(link: Link, bytes: Uint8Array, isPartial = false): Sent[] {
+  /** @param segmentBytes of a super-packet */
+  receiveFrame(link: Link, bytes: Uint8Array, isPartial = false, segmentBytes = 0): Sent[] {
     const buffer = new Uint8Array(HEADROOM_BYTES + bytes.length);
     buffer.set(bytes, HEADROOM_BYTES);
-    this.packets.receive(link.index, buffer, HEADROOM_BYTES, buffer.length, this.nowMs, isPartial);
+    const [from, to] = [HEADROOM_BYTES, buffer.length];
+    this.packets.receive(link.index, buffer, from, to, this.nowMs, isPartial, segmentBytes);
     return this.takeSent();
   }
 
