@@ -16,6 +16,7 @@ import {
 import { inside, must } from "./lab/command.ts";
 import { DirectorProcess } from "./lab/director_process.ts";
 import { checkMtu, narrowLink } from "./lab/mtu.ts";
+import { checkUploads } from "./lab/upload_checks.ts";
 import { checkChecksums, judgeReplies, watchReplies } from "./lab/reply_checks.ts";
 import { startServers } from "./lab/servers.ts";
 import {
@@ -123,7 +124,10 @@ async function* checkAll(
   const replies = await watchReplies(mode, folder);
   yield* checkCells(director, mode, exchanges);
   yield await judgeReplies(replies, mode);
-  if (mode === "tun") yield* checkTunnels(director, 20);
+  if (mode === "tun") {
+    yield* checkTunnels(director, 20);
+    yield* checkUploads(director, folder);
+  }
   yield await checkLogs(folder);
   yield await checkChecksums(director, mode, folder);
   yield* await checkTransfer(folder, 100);

@@ -16,7 +16,7 @@ export interface CheckLine {
 }
 
 const METHOD_OPTION: Readonly<Record<LabMode, string>> = { nat: "-m", dr: "-g", tun: "-i" };
-const TUNNELS = [
+export const TUNNELS = [
   "--tun-type ipip",
   "--tun-type gre",
   "--tun-type gre --tun-csum",
@@ -75,14 +75,19 @@ export async function* checkTunnels(director: DirectorProcess, exchanges: number
   await serveAll(director, "tun", "rr");
   let port = FIRST_TUNNEL_PORT;
   for (const tunnel of TUNNELS) {
-    for (const server of SERVERS) {
-      const real = `172.16.0.${serverNumber(server)}:80`;
-      await director.ipvsadm(`-e -t ${ADDRESS.virtual4}:80 -r ${real} -i ${tunnel}`);
-    }
+    await useTunnel(director, tunnel);
     const problem = judge(await askHttp(4, exchanges, port), exchanges, "rr");
     port += exchanges;
     const what = `tun ${tunnel}: ${exchanges} exchanges`;
     yield problem === undefined ? { what } : { what, problem };
+  }
+}
+
+/** Gives HTTP over IPv4 another tunnel. */
+export async function useTunnel(director: DirectorProcess, tunnel: string): Promise<void> {
+  for (const server of SERVERS) {
+    const real = `172.16.0.${serverNumber(server)}:80`;
+    await director.ipvsadm(`-e -t ${ADDRESS.virtual4}:80 -r ${real} -i ${tunnel}`);
   }
 }
 

@@ -22,8 +22,8 @@ const FROM_SERVICE =
 const TO_CLIENT = `(tcp or udp) and (dst host ${client4} or dst host ${client6})`;
 const FROM_CLIENT = `(tcp or udp) and (src host ${client4} or src host ${client6})`;
 /** How tcpdump -vv calls a wrong checksum, in its printers for IP, TCP, UDP, ICMP and ICMPv6. */
-const BAD = /\(incorrect|bad (udp |icmp6 )?cksum|wrong icmp cksum/;
-const GOOD = /\(correct\)|udp sum ok/;
+export const BAD_CHECKSUM = /\(incorrect|bad (udp |icmp6 )?cksum|wrong icmp cksum/;
+export const GOOD_CHECKSUM = /\(correct\)|udp sum ok/;
 
 /** Watches replies while something else goes on: with NAT at the client, with DR and TUN on the director. */
 export async function watchReplies(mode: LabMode, folder: string): Promise<Capture> {
@@ -95,9 +95,9 @@ export async function checkChecksums(
     lines.push(...await capture.lines("", "-vv"));
   }
   await offload(ends, "on");
-  const bad = lines.filter((it) => BAD.test(it));
-  const what = `${lines.filter((it) => GOOD.test(it)).length} checksums are right, 0 bad`;
-  if (bad.length === 0 && lines.some((it) => GOOD.test(it))) return { what };
+  const bad = lines.filter((it) => BAD_CHECKSUM.test(it));
+  const what = `${lines.filter((it) => GOOD_CHECKSUM.test(it)).length} checksums are right, 0 bad`;
+  if (bad.length === 0 && lines.some((it) => GOOD_CHECKSUM.test(it))) return { what };
   return { what, problem: `${bad.length} bad: ${bad[0] ?? "no checksum seen"}` };
 }
 

@@ -12,7 +12,7 @@ const INTERRUPTED = 130;
 const reason = await missingForLab();
 const isPromised = Deno.env.get("CI") === "true";
 
-for (const [mode, checks] of [["nat", 21], ["dr", 21], ["tun", 35]] as const) {
+for (const [mode, checks] of [["nat", 21], ["dr", 21], ["tun", 42]] as const) {
   const skipped = reason === undefined || isPromised ? "" : ` (skipped: ${reason})`;
   Deno.test({
     name: `lab ${mode}: every cell, logs, replies and large transfers${skipped}`,
