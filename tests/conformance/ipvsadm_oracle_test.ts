@@ -14,8 +14,8 @@ Deno.test("every recorded command comes out equal", async () => {
   const tallies = await replayAll(FIXTURES);
   for (const { firstDifference } of tallies) assert.equal(firstDifference, undefined);
   const sum = tallies.reduce((all, { equal }) => all + equal, 0);
-  // 460 and 200 lines of the real tool on a real kernel, four of them notes; 600 wrong lines of its option parser.
-  assert.equal(sum, 1_256);
+  // 460, 200 and 204 lines of the real tool on a real kernel, four of them notes; 600 wrong lines of its option parser.
+  assert.equal(sum, 1_460);
 });
 
 /** What to change in which line, and what the difference then says. */
