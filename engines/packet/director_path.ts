@@ -92,11 +92,9 @@ export class DirectorPath {
   reply(passage: Passage, nowMs: number): HookVerdict {
     const { packet } = passage;
     if (passage.isHandled) return VERDICT.accept;
-    if (isError(packet)) return this.#relatedReply(passage, nowMs);
-    if (!isConnected(packet.protocol)) return VERDICT.accept;
-    if (packet.family === 4 && packet.isFragment && !this.#parts.reassembly.add(passage, nowMs)) {
-      return VERDICT.stolen;
-    }
+    if (!isConnected(packet.protocol) && !isIcmp(packet)) return VERDICT.accept;
+    if (!this.#isWhole(passage, nowMs)) return VERDICT.stolen;
+    if (isIcmp(packet)) return isError(packet) ? this.#relatedReply(passage, nowMs) : VERDICT.accept;
     if (!packet.hasPorts) return VERDICT.accept;
     const flow = this.#flow;
     readSides(packet, flow.virtual, flow.client);
@@ -117,8 +115,9 @@ export class DirectorPath {
   relatedRequest(passage: Passage, nowMs: number): HookVerdict {
     const { packet } = passage;
     const { quoted, director } = this.#parts;
-    if (passage.isHandled || !isError(packet)) return VERDICT.accept;
-    if (!this.#readQuoted(passage, nowMs)) return VERDICT.accept;
+    if (passage.isHandled || !isIcmp(packet)) return VERDICT.accept;
+    if (!this.#isWhole(passage, nowMs)) return VERDICT.stolen;
+    if (!isError(packet) || !this.#readQuoted(packet)) return VERDICT.accept;
     const tunnel = this.#parts.tunnelErrors.hear(passage, quoted, nowMs);
     if (tunnel !== undefined) return tunnel;
     if (!isConnected(quoted.protocol) || !quoted.hasPorts) return VERDICT.accept;
@@ -128,7 +127,8 @@ export class DirectorPath {
     flow.virtualPort = quoted.sourcePort;
     flow.clientPort = quoted.destinationPort;
     this.#begin(passage, quoted.protocol, quoted.family);
-    const verdict = director.related(flow, DIRECTION.input, packet.length, nowMs);
+    const isIntact = this.#askRelated(packet);
+    const verdict = director.related(flow, DIRECTION.input, isIntact ? packet.length : 0, nowMs);
     if (verdict.action === ACTION.accept) return VERDICT.accept;
     if (verdict.action !== ACTION.forward && verdict.action !== ACTION.bypass) return this.#drop();
     const translation = this.#translation;
@@ -136,26 +136,27 @@ export class DirectorPath {
     if (translation.method !== FORWARDING.nat) {
       return this.#parts.transmit.send(passage, translation, 0, nowMs, true);
     }
-    if (!this.#isIntact(packet)) return VERDICT.drop;
+    if (!isIntact) return this.#drop("damaged");
     return this.#parts.transmit.sendRelated(passage, quoted, translation, nowMs);
   }
 
   #relatedReply(passage: Passage, nowMs: number): HookVerdict {
     const { packet } = passage;
     const { quoted, director } = this.#parts;
-    if (!this.#readQuoted(passage, nowMs)) return VERDICT.accept;
+    if (!this.#readQuoted(packet)) return VERDICT.accept;
     if (!isConnected(quoted.protocol) || !quoted.hasPorts) return VERDICT.accept;
     const flow = this.#flow;
     readSides(quoted, flow.client, flow.virtual);
     flow.clientPort = quoted.sourcePort;
     flow.virtualPort = quoted.destinationPort;
     this.#begin(passage, quoted.protocol, quoted.family);
-    const verdict = director.related(flow, DIRECTION.output, packet.length, nowMs);
+    const isIntact = this.#askRelated(packet);
+    const verdict = director.related(flow, DIRECTION.output, isIntact ? packet.length : 0, nowMs);
     if (verdict.action !== ACTION.forward) return VERDICT.accept;
     const translation = this.#translation;
     director.readTranslation(flow, verdict, translation);
     if (translation.method === FORWARDING.nat) {
-      if (!this.#isIntact(packet)) return VERDICT.drop;
+      if (!isIntact) return this.#drop("damaged");
       translateQuotedReply(packet, quoted, translation);
     }
     passage.isHandled = true;
@@ -181,6 +182,7 @@ export class DirectorPath {
     flow.family = family;
     flow.mark = passage.mark;
     flow.entry = NO_ENTRY;
+    flow.packets = 1;
   }
 
   #forward(passage: Passage, verdict: Verdict, nowMs: number): HookVerdict {
@@ -195,23 +197,28 @@ export class DirectorPath {
     return this.#parts.transmit.send(passage, this.#translation, hash, nowMs, false);
   }
 
-  /** Reads what an error quotes; a fragmented error is put together first. */
-  #readQuoted(passage: Passage, nowMs: number): boolean {
-    const { packet } = passage;
-    if (packet.isFragment && !this.#parts.reassembly.add(passage, nowMs)) return false;
+  /** IPv6 was put together when it arrived, IPv4 is here: `ip_vs_gather_frags`. */
+  #isWhole(passage: Passage, nowMs: number): boolean {
+    return !passage.packet.isFragment || passage.packet.family === 6 ||
+      this.#parts.reassembly.add(passage, nowMs);
+  }
+
+  /** Reads what an error quotes. */
+  #readQuoted(packet: IpPacket): boolean {
     const { quoted } = this.#parts;
     return quoted.readQuoted(packet.bytes, packet.transport + ICMP_BYTES, packet.end) &&
       quoted.family === packet.family;
   }
 
-  #isIntact(packet: IpPacket): boolean {
+  /** A damaged error is dropped once its connection is found, and counted nowhere. */
+  #askRelated(packet: IpPacket): boolean {
     const isIntact = isErrorIntact(packet);
-    if (!isIntact) this.#parts.drops.count("damaged");
+    this.#flow.packets = isIntact ? 1 : 0;
     return isIntact;
   }
 
-  #drop(): HookVerdict {
-    this.#parts.drops.count("director");
+  #drop(reason: "director" | "damaged" = "director"): HookVerdict {
+    this.#parts.drops.count(reason);
     return VERDICT.drop;
   }
 }
@@ -226,10 +233,14 @@ function isConnected(protocol: number): boolean {
   return protocol === PROTOCOL.tcp || protocol === PROTOCOL.udp || protocol === PROTOCOL.sctp;
 }
 
+function isIcmp({ family, protocol }: IpPacket): boolean {
+  return protocol === (family === 4 ? IP_PROTOCOL.icmp : IP_PROTOCOL.icmpv6);
+}
+
 /** The ICMP messages that IPVS looks at; echo and the like are the host's. */
-function isError({ family, protocol, bytes, transport, end, fragmentOffset }: IpPacket): boolean {
-  if (protocol !== (family === 4 ? IP_PROTOCOL.icmp : IP_PROTOCOL.icmpv6)) return false;
-  if (fragmentOffset !== 0 || transport + ICMP_BYTES > end) return false;
+function isError(packet: IpPacket): boolean {
+  const { family, bytes, transport, end, fragmentOffset } = packet;
+  if (!isIcmp(packet) || fragmentOffset !== 0 || transport + ICMP_BYTES > end) return false;
   const type = bytes[transport] ?? 0;
   if (family === 6) return isIcmpv6Error(type);
   return type === ICMP_TYPE.destinationUnreachable || type === ICMP_TYPE.sourceQuench ||

@@ -17,6 +17,7 @@ import {
 import { getAddress } from "../../packet/bytes.ts";
 import { checksumOf, pseudoHeaderSum } from "../../packet/checksum.ts";
 import { BROADCAST_MAC, ETHERTYPE, MAC_BYTES, writeEthernet } from "../../packet/ethernet.ts";
+import { IpPacket } from "../../packet/ip_packet.ts";
 import { IPV6_BYTES } from "../../packet/ipv6.ts";
 import {
   ADVERTISEMENT_FLAG,
@@ -31,7 +32,7 @@ import {
 } from "../../packet/neighbour_discovery.ts";
 import { ICMPV6_TYPE, IP_PROTOCOL } from "../../packet/transport.ts";
 import type { Link, Routes } from "./links.ts";
-import type { Neighbours } from "./neighbours.ts";
+import type { Neighbours, WaitingPacket } from "./neighbours.ts";
 import type { Emit } from "./outlet.ts";
 import { HEADROOM_BYTES, type Passage } from "./passage.ts";
 
@@ -50,6 +51,7 @@ export class NeighbourSpeech {
   readonly #parts: SpeechParts;
   readonly #address = new Uint32Array(4);
   readonly #target = new Uint32Array(4);
+  readonly #waiting = new IpPacket();
 
   constructor(parts: SpeechParts) {
     this.#parts = parts;
@@ -101,9 +103,15 @@ export class NeighbourSpeech {
     return true;
   }
 
-  /** Asks for a neighbour's Ethernet address. */
-  ask(link: Link, family: 4 | 6, address: Uint32Array, mac: Uint8Array | undefined): void {
-    const source = this.#parts.routes.addressOn(link, family, address);
+  /** Asks for a neighbour's Ethernet address, with the address from which the waiting packet comes if it is ours. */
+  ask(
+    link: Link,
+    family: 4 | 6,
+    address: Uint32Array,
+    mac: Uint8Array | undefined,
+    waiting: WaitingPacket | undefined,
+  ): void {
+    const source = this.#ownSource(link, waiting) ?? this.#parts.routes.addressOn(link, family, address);
     if (source === undefined) return;
     if (family === 4) {
       const [own = 0] = source.words;
@@ -126,6 +134,17 @@ export class NeighbourSpeech {
       target: address,
       mac: link.mac,
     });
+  }
+
+  /** `arp_solicit`, `ndisc_solicit`: IPv6 wants the address on this very link. */
+  #ownSource(link: Link, waiting: WaitingPacket | undefined): IpAddress | undefined {
+    const { routes } = this.#parts;
+    if (waiting === undefined || !this.#waiting.read(waiting.bytes, waiting.at, waiting.end)) {
+      return undefined;
+    }
+    this.#waiting.readSource(this.#address);
+    const own = routes.findLocal(this.#waiting.family, this.#address);
+    return own === undefined || (this.#waiting.family === 6 && own.link !== link) ? undefined : own.source;
   }
 
   /** Tells everybody on the link that an address is here now. */

@@ -26,8 +26,14 @@ export interface WaitingPacket {
 
 /** What resolving needs from outside. */
 export interface NeighbourEvents {
-  /** Asks for an address: everybody, or only the one that had it. */
-  ask(link: Link, family: Family, address: Uint32Array, mac: Uint8Array | undefined): void;
+  /** Asks for an address: everybody, or only the one that had it; `waiting` is the packet that has waited longest. */
+  ask(
+    link: Link,
+    family: Family,
+    address: Uint32Array,
+    mac: Uint8Array | undefined,
+    waiting: WaitingPacket | undefined,
+  ): void;
   /** The neighbour is known: its packets go now. */
   send(link: Link, mac: Uint8Array, packet: WaitingPacket): void;
   /** Nobody answered. */
@@ -140,7 +146,7 @@ export class Neighbours {
     neighbour.asked++;
     neighbour.askMs = nowMs + RETRANSMIT_MS;
     this.#active.add(neighbour);
-    this.#events.ask(link, family, address, mac);
+    this.#events.ask(link, family, address, mac, neighbour.waiting[0]);
   }
 
   #giveUp(neighbour: Neighbour, nowMs: number): void {

@@ -79,7 +79,7 @@ export class PacketDirector {
     const send = (passage: Passage, nowMs: number) => this.#sendOwn(passage, nowMs);
     const mtus = new PathMtus();
     this.neighbours = new Neighbours({
-      ask: (link, family, address, mac) => this.#speech.ask(link, family, address, mac),
+      ask: (...question) => this.#speech.ask(...question),
       send: (link, mac, { bytes, at, end }) => this.#outlet.sendWaiting(link, mac, bytes, at, end),
       fail: ({ bytes, at, end }, nowMs) => this.#unresolved(bytes, at, end, nowMs),
     });

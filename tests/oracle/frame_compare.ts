@@ -62,6 +62,9 @@ function adoptChoices(
   if (mine === undefined || theirs === undefined) return undefined;
   const { at, family, protocol, transport } = theirs;
   if (mine.family !== family || mine.protocol !== protocol || mine.transport !== transport) return undefined;
+  if (family === 6 && theirs.fragmentAt > 0) {
+    return adoptFragmentId(ours, recorded, theirs.fragmentAt, choices);
+  }
   if (!isMadeByDirector(theirs)) return undefined;
   if (family === 6) {
     put32(ours, at, (get32(ours, at) & 0xfff0_0000) | (get32(recorded, at) & 0x000f_ffff));
@@ -79,6 +82,21 @@ function adoptChoices(
   return protocol === IP_PROTOCOL.udp && theirs.fragmentOffset === 0
     ? adoptSourcePort(ours, recorded, mine, choices)
     : undefined;
+}
+
+/** Datagrams of IPv6 that were put together are cut again under a number of the director's own. */
+function adoptFragmentId(
+  ours: Uint8Array,
+  recorded: Uint8Array,
+  at: number,
+  choices: Choices | undefined,
+): string | undefined {
+  const [id, recordedId] = [get32(ours, at + 4), get32(recorded, at + 4)];
+  if (choices !== undefined && !choices.agree("id6", recordedId, id)) {
+    return "id: fragments of one packet have different ones";
+  }
+  put32(ours, at + 4, recordedId);
+  return undefined;
 }
 
 function adoptSourcePort(
@@ -123,7 +141,8 @@ function isMadeByDirector(packet: IpPacket): boolean {
       return packet.family === 4 && (words[0] ?? 0) >>> 16 === 0xac10;
     case IP_PROTOCOL.icmp:
     case IP_PROTOCOL.icmpv6:
-      return packet.ttl === OWN_TTL;
+      // One less: it was about a reply, came back over the virtual address and went on to the real server.
+      return packet.ttl === OWN_TTL || packet.ttl === OWN_TTL - 1;
     case IP_PROTOCOL.tcp:
       return packet.ttl === OWN_TTL && ((packet.bytes[packet.transport + TCP.flags] ?? 0) & 0x04) !== 0;
     default:
