@@ -82,10 +82,12 @@ export function capabilitiesFor(
   const ports = [...endpoints, ...(admin.listen === undefined ? [] : [admin.listen])].map((it) => it.port);
   // Port 0 is any free one. What a state file or ipvsadm will bring is not known: any port may be among it.
   const bindsLow = ports.some((it) => it > 0 && it < firstFreePort);
+  const isTransparent = services.some((it) => it.clientAddress === "transparent");
   const bind = bindsLow || servicesCome || stateFile !== undefined;
   return [
     ...(bind ? ["CAP_NET_BIND_SERVICE"] as const : []),
     ...(config.packet === undefined ? [] : ["CAP_NET_ADMIN", "CAP_NET_RAW"] as const),
+    ...(isTransparent && config.packet === undefined ? ["CAP_NET_ADMIN"] as const : []),
   ];
 }
 

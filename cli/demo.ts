@@ -52,6 +52,7 @@ async function runDemo(args: ParsedArgs, context: CliContext): Promise<number> {
     load: () => Promise.resolve(config),
     version: VERSION,
     watch: false,
+    setsUpNetwork: false,
     ready: (running) => {
       context.stdout(introduction(running, socket, seconds));
       const timers = [setInterval(liveLine(running, context), 1_000)];

@@ -94,7 +94,7 @@ function problemsOf(service: ServiceConfig): string[] {
     family: address.family,
     port,
     everyAddress: address.isUnspecified && service.mark === undefined,
-    proxyHeader: service.sendProxy !== "none" || service.acceptProxyFrom.length > 0,
+    proxyHeader: service.clientAddress.startsWith("proxy-") || service.acceptProxyFrom.length > 0,
   };
   const ofDestination = ({ name, endpoint }: DestinationConfig) =>
     destinationViolations(method, demand, {

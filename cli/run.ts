@@ -28,6 +28,7 @@ Usage: lvsd run -c FILE [--watch] [--state FILE] [--user NAME [--group NAME]]
       --state FILE       keep what lvsd ipvsadm makes across restarts
       --user NAME        started by root, go on as this user with no more than the capabilities in use (Linux)
       --group NAME       the same for the group; default: the user's own
+      --setup-network    make the rules and routes that clientAddress: transparent needs, undone at the end
       --admin ADDRESS    admin API (default 127.0.0.1:9180), or off
       --log FORMAT       text (default) or json
       --log-level LEVEL  debug, info (default), warning, error
@@ -54,6 +55,7 @@ export const run: Command = {
     state: { type: "string" },
     user: { type: "string" },
     group: { type: "string" },
+    "setup-network": { type: "boolean" },
     admin: { type: "string" },
     log: { type: "string" },
     "log-level": { type: "string" },
@@ -71,6 +73,7 @@ async function runDirector(args: ParsedArgs, context: CliContext): Promise<numbe
     load,
     version: VERSION,
     watch: args.values["watch"] === true,
+    setsUpNetwork: args.values["setup-network"] === true,
     ...optionalText(args, "state", "stateFile"),
     ready: ({ daemon }) => {
       const { unbound, services } = daemon;

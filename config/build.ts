@@ -83,7 +83,7 @@ function buildService(written: WrittenService): ServiceConfig {
   const mark = written.mark === undefined ? undefined : { value: written.mark, listens: all };
   // Behind a mark a server without a port keeps the port of the packet.
   const ownPort = mark === undefined ? port : 0;
-  const { scheduler, mode, onePacket, retries, sendProxy, acceptProxyFrom, maxSessions } = written;
+  const { scheduler, mode, onePacket, retries, clientAddress, acceptProxyFrom, maxSessions } = written;
   return defined({
     name: written.name ?? defaultServiceName({ protocol, listen, mark }),
     protocol,
@@ -99,7 +99,7 @@ function buildService(written: WrittenService): ServiceConfig {
     connectTimeoutMs: written.connectTimeout,
     idleTimeoutMs: written.idleTimeout,
     retries,
-    sendProxy,
+    clientAddress,
     acceptProxyFrom,
     maxConnections: written.maxConnections,
     whenFull: written.whenFull,

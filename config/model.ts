@@ -99,7 +99,8 @@ export interface ServiceConfig {
   /** `hand-over` and `tunnel` follow from destinations that have handOver or tunnelTo; nobody writes them. */
   readonly engine: "auto" | "native" | "portable" | "packet" | "hand-over" | "tunnel";
   readonly retries: number;
-  readonly sendProxy: "none" | "v1" | "v2";
+  /** How the real server learns the client's address. */
+  readonly clientAddress: "none" | "proxy-v1" | "proxy-v2" | "transparent";
   readonly acceptProxyFrom: readonly Prefix[];
   readonly maxConnections?: number;
   /** What clients beyond `maxConnections` get. */

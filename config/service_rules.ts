@@ -79,7 +79,10 @@ const PROTOCOL_KEYS: Readonly<Record<string, { protocol: "tcp" | "udp"; why: str
     protocol: "tcp",
     why: "queueTimeout is about maxConnections, which is only for TCP services",
   },
-  sendProxy: { protocol: "tcp", why: "sendProxy is only for TCP services: the header begins a byte stream" },
+  clientAddress: {
+    protocol: "tcp",
+    why: "clientAddress is only for TCP services: a PROXY header begins a byte stream",
+  },
   acceptProxyFrom: {
     protocol: "tcp",
     why: "acceptProxyFrom is only for TCP services: the header begins a byte stream",
@@ -96,8 +99,9 @@ function* optionsFitTheProtocol(service: ReadableService, at: Path): Iterable<Mi
 }
 
 /** A key that says no more than its default does no harm anywhere. */
-function isHarmless({ onePacket, sendProxy, acceptProxyFrom }: ReadableService, key: string): boolean {
-  return (key === "onePacket" && onePacket === false) || (key === "sendProxy" && sendProxy === "none") ||
+function isHarmless({ onePacket, clientAddress, acceptProxyFrom }: ReadableService, key: string): boolean {
+  return (key === "onePacket" && onePacket === false) ||
+    (key === "clientAddress" && clientAddress === "none") ||
     (key === "acceptProxyFrom" && acceptProxyFrom?.length === 0);
 }
 
@@ -131,8 +135,11 @@ function* engineFitsTheProtocol({ protocol, persistence }: ReadableService, at: 
 
 /** What can only be on an engine that is not the native one. */
 function* engineSetsTheOptions(service: ReadableService, at: Path): Iterable<Mistake> {
-  const { destinations, engine, written } = service;
-  if (!written.has("tcp")) return;
+  const { destinations, engine, written, clientAddress, mode } = service;
+  const wishes = [
+    ...(written.has("tcp") ? ["tcp"] : []),
+    ...(clientAddress === "transparent" ? ["clientAddress"] : []),
+  ];
   const why = destinations.some((it) => it.handOver !== undefined)
     ? "a service with handOver gives its sockets away"
     : destinations.some((it) => it.tunnelTo !== undefined)
@@ -140,7 +147,12 @@ function* engineSetsTheOptions(service: ReadableService, at: Path): Iterable<Mis
     : engine === "portable" || engine === "packet"
     ? `the ${engine} engine sets no options of sockets`
     : undefined;
-  if (why !== undefined) yield { path: [...at, "tcp"], part: "key", message: `${why}; take tcp out` };
+  if (why !== undefined) {
+    for (const key of wishes) yield { path: [...at, key], part: "key", message: `${why}; take ${key} out` };
+  } else if (clientAddress === "transparent" && mode !== undefined && mode !== "nat") {
+    const message = `clientAddress: transparent is for mode nat; in mode ${mode} the packets have it already`;
+    yield { path: [...at, "clientAddress"], part: "value", message };
+  }
 }
 
 function* methodAllowsTheService(service: ReadableService, at: Path): Iterable<Mistake> {
@@ -149,8 +161,8 @@ function* methodAllowsTheService(service: ReadableService, at: Path): Iterable<M
   for (const { rule, reason } of serviceViolations(FORWARDING_METHODS[service.mode], demand)) {
     const key = rule === "every-address"
       ? "listen"
-      : service.written.has("sendProxy")
-      ? "sendProxy"
+      : service.written.has("clientAddress")
+      ? "clientAddress"
       : "acceptProxyFrom";
     yield value([...at, key], `${key} is not possible with mode ${service.mode}: ${reason}`);
   }
@@ -341,14 +353,15 @@ export function withPort({ endpoint, hasPort }: ServerAddress, port: number): Se
 }
 
 function demandOf(service: ReadableService): (ServiceDemand & { listen: Endpoint }) | undefined {
-  const { listen, sendProxy, acceptProxyFrom } = service;
+  const { listen, clientAddress, acceptProxyFrom } = service;
   if (listen === undefined || listen.all.length === 0) return undefined;
   return {
     listen,
     family: listen.address.family,
     port: listen.port,
     everyAddress: listen.address.isUnspecified,
-    proxyHeader: (sendProxy ?? "none") !== "none" || (acceptProxyFrom ?? []).length > 0,
+    proxyHeader: clientAddress === "proxy-v1" || clientAddress === "proxy-v2" ||
+      (acceptProxyFrom ?? []).length > 0,
   };
 }
 

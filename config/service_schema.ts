@@ -58,8 +58,10 @@ const connections = {
     .describe("A connection that is quiet for so long is reset.").meta({ defaultText: "`timeouts`" }),
   retries: integer(0, 10).default(1)
     .describe("How many other destinations are tried after a failed connect; 0 is the kernel's way."),
-  sendProxy: choice("sendProxy", ["none", "v1", "v2"]).default("none")
-    .describe("PROXY header written to the real server, which must expect it. TCP only."),
+  clientAddress: choice("clientAddress", ["none", "proxy-v1", "proxy-v2", "transparent"]).default("none")
+    .describe(
+      "How the real server learns the client's address: by a PROXY header, which it must expect, or because lvsd connects from that address (`transparent`: native engine, CAP_NET_ADMIN, see [engines](engines.md#the-clients-own-address)). TCP only.",
+    ),
   acceptProxyFrom: list(prefix(), "[10.0.0.0/8]").prefault([])
     .describe("Clients that must send a PROXY header, and whose header is believed. TCP only.")
     .meta({ example: ["10.0.0.0/8", "fd00::/8"] }),
@@ -126,6 +128,7 @@ export const serviceSection = section({
     .describe("The real servers, in order of addition: `127.0.0.1:3001`, `127.0.0.1:3001@3` or a mapping.")
     .meta({ example: ["127.0.0.1:3001", "127.0.0.1:3002@3"] }),
 }, {
+  sendProxy: "sendProxy is clientAddress now: proxy-v1, proxy-v2 or none",
   port: 'a service has no "port"; write it behind the address: listen: 127.0.0.1:8080',
   weight: 'a service has no "weight"; it belongs to a destination',
   to: 'a service has no "to"; the real servers are listed under "destinations"',

@@ -29,6 +29,7 @@ import { flowOf, parseFlow } from "../simulator/flows.ts";
 import type { ServiceReference } from "../simulator/script.ts";
 import type { EngineLog } from "./engine_log.ts";
 import { assemble, type Assembly } from "./assembly.ts";
+import { refuseTransparent } from "./client_address.ts";
 import { hostInterfaces } from "./own_listeners.ts";
 import { EmulationLog, refuseEmulation } from "./emulation.ts";
 import { Reloader } from "./reloader.ts";
@@ -79,6 +80,7 @@ export class Daemon implements StatusSource {
       load: async () => {
         const config = await options.load();
         refuseEmulation(config, this.#assembly.engines);
+        refuseTransparent(config, this.#assembly.engines);
         return config;
       },
       apply: (config, plan) => this.#turns.run(() => this.#apply(config, plan)),
@@ -96,6 +98,7 @@ export class Daemon implements StatusSource {
     options.logger.info("engine {engine} for TCP: {reason}", { engine: engine.name, reason });
     try {
       refuseEmulation(options.config, daemon.#assembly.engines);
+      refuseTransparent(options.config, daemon.#assembly.engines);
     } catch (error) {
       await daemon.stop();
       throw error;

@@ -22,6 +22,7 @@ import { hostAddresses } from "./own_listeners.ts";
 import { lookUpName } from "./resolver.ts";
 import { ServiceManager } from "./service_manager.ts";
 import { installSignals } from "./signals.ts";
+import { TransparentNetwork } from "./transparent_network.ts";
 import { watchFile } from "./watch.ts";
 
 /** How to run the process. */
@@ -29,6 +30,8 @@ export interface ProcessOptions {
   readonly config: Config;
   readonly load: () => Promise<Config>;
   readonly version: string;
+  /** Set the host up for `clientAddress: transparent`, and undo that at the end. */
+  readonly setsUpNetwork: boolean;
   /** Reload when the file changes. */
   readonly watch: boolean;
   /** See {@linkcode DaemonOptions}. */
@@ -80,6 +83,7 @@ export async function runProcess(options: ProcessOptions): Promise<void> {
   manager = ServiceManager.find({ env: (name) => Deno.env.get(name), pid: Deno.pid, clock, logger });
   using _manager = manager;
   using dialer = new SystemDialer(clock);
+  await using _network = options.setsUpNetwork ? await TransparentNetwork.setUp() : undefined;
   daemon = await Daemon.start({
     ...options,
     clock,

@@ -348,11 +348,15 @@ function bindingOf(config: ServiceConfig, service: number): Binding {
   return { service, name, protocol, listen, options: optionsOf(config) };
 }
 
+/** The PROXY header that a way of telling the client's address needs. */
+const PROXY_VERSIONS = { "none": "none", "transparent": "none", "proxy-v1": "v1", "proxy-v2": "v2" } as const;
+
 function optionsOf(config: ServiceConfig): BindingOptions {
   return {
     connectTimeoutMs: config.connectTimeoutMs,
     retries: config.retries,
-    sendProxy: config.sendProxy,
+    sendProxy: PROXY_VERSIONS[config.clientAddress],
+    isTransparent: config.clientAddress === "transparent",
     acceptProxyFrom: config.acceptProxyFrom,
     onePacket: config.onePacket,
     maxSessions: config.maxSessions,

@@ -4,12 +4,14 @@
  * @module
  */
 import type { Config, ServiceConfig } from "../config/model.ts";
+import { TRANSPARENT_PIECES } from "../net/transparent_network.ts";
 import { destinationChecks } from "./destination_checks.ts";
 import type { Diagnosis, Finding, Life, ServiceDiagnosis } from "./finding.ts";
 import type { Host } from "./host.ts";
 import { HOST_CHECKS } from "./host_checks.ts";
 import { listenerChecks } from "./listener_checks.ts";
 import { packetObstacles, servicePacketChecks } from "./packet_checks.ts";
+import { transparentChecks } from "./transparent_checks.ts";
 
 /** What the doctor reads of a config. */
 export type DoctorConfig = Pick<Config, "services" | "file" | "packet">;
@@ -38,6 +40,7 @@ async function diagnoseService(
   const findings = [
     ...obstacles,
     ...(runsBySockets ? listenerChecks(host, service) : servicePacketChecks(host, service)),
+    ...transparentChecks(host, service),
     ...destinations,
   ];
   return { service: service.name, mode: service.mode, ...verdict(service, findings, blocked), findings };
@@ -65,7 +68,7 @@ function verdict(
   return { life: "emulated", reason: findings.find((it) => it.effect === "emulates")?.text ?? "" };
 }
 
-/** Findings about the service's own listener. */
+/** Findings about the service itself. */
 const LISTENER_IDS: ReadonlySet<string> = new Set([
   "ipv6-disabled",
   "vip-missing",
@@ -73,4 +76,7 @@ const LISTENER_IDS: ReadonlySet<string> = new Set([
   "port-taken",
   "bind-denied",
   "bind-failed",
+  "transparent-engine",
+  "transparent-capability",
+  ...TRANSPARENT_PIECES.map((it) => it.id),
 ]);

@@ -43,6 +43,8 @@ export interface Host {
   read(path: string): string | undefined;
   /** Names in a folder below /proc or /sys; none when it cannot be read. */
   list(path: string): readonly string[];
+  /** What a command that only shows prints; undefined when it fails or may not be run. */
+  output(words: readonly string[]): string | undefined;
   addresses(): readonly HostAddress[];
   /** The route of the main table; undefined when there is none. */
   route(to: IpAddress): HostRoute | undefined;

@@ -45,6 +45,16 @@ export class SystemHost implements Host {
     }
   }
 
+  output([program = "", ...args]: readonly string[]): string | undefined {
+    try {
+      const { success, stdout } = new Deno.Command(program, { args, stdin: "null", stderr: "null" })
+        .outputSync();
+      return success ? new TextDecoder().decode(stdout) : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
   addresses(): readonly HostAddress[] {
     return Deno.networkInterfaces().flatMap(({ name, address, cidr }) => {
       const parsed = IpAddress.tryParse(address);

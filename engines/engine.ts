@@ -29,6 +29,8 @@ export interface BindingOptions {
   readonly retries: number;
   /** PROXY header written to the real server. */
   readonly sendProxy: "none" | "v1" | "v2";
+  /** Connects to the real server from the client's own address; for an engine that can. */
+  readonly isTransparent?: boolean;
   /** Clients whose PROXY header is believed, and from whom one is required. */
   readonly acceptProxyFrom: readonly Prefix[];
   /** Connections at once. */

@@ -83,12 +83,15 @@ async function destinationsOf(
 /** What the kernel's table does not do. */
 function* beyondTheKernel(service: ServiceConfig): Iterable<string> {
   const name = `service "${service.name}"`;
-  const { listen, healthCheck, destinations, sorryServer, sendProxy, acceptProxyFrom, mark, tcp } = service;
+  const { listen, healthCheck, destinations, sorryServer, clientAddress, acceptProxyFrom, mark, tcp } =
+    service;
   if (healthCheck !== undefined || destinations.some((it) => it.healthCheck)) {
     yield `${name}: the kernel does not check health; keepalived or ldirectord does`;
   }
   if (sorryServer !== undefined) yield `${name}: the kernel knows no sorryServer`;
-  if (sendProxy !== "none" || acceptProxyFrom.length > 0) yield `${name}: the kernel knows no PROXY headers`;
+  if (clientAddress.startsWith("proxy-") || acceptProxyFrom.length > 0) {
+    yield `${name}: the kernel knows no PROXY headers`;
+  }
   if (tcp !== undefined) yield `${name}: the kernel relays packets and has no sockets to set options of`;
   if (mark === undefined && listen.address.isUnspecified) {
     yield `${name}: the kernel needs the address itself, not ${listen.address}`;

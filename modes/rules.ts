@@ -23,7 +23,10 @@ export const RULES: readonly Rule[] = [
   { id: "port-mapping", title: "a real server port that differs from the service port" },
   { id: "mixed-families", title: "an IPv6 service before IPv4 real servers, and the reverse" },
   { id: "every-address", title: "a service on every address of the host (`:80`, `0.0.0.0:80`)" },
-  { id: "proxy-header", title: "a PROXY header (`sendProxy`, `acceptProxyFrom`)" },
+  {
+    id: "proxy-header",
+    title: "a PROXY header (`clientAddress: proxy-v1` or `proxy-v2`, `acceptProxyFrom`)",
+  },
 ];
 
 /** A method's answer to one rule. */

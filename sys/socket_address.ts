@@ -37,6 +37,16 @@ export function socketAddress({ address, port }: Endpoint): Uint8Array<ArrayBuff
   return bytes;
 }
 
+/** Writes an address of the family into a view of `SOCKET_ADDRESS_BYTES`. Allocates nothing. @returns its length */
+export function writeAddress(view: DataView, family: 4 | 6, words: Uint32Array, port: number): number {
+  const isInet = family === 4;
+  view.setUint16(0, isInet ? FAMILY.inet : FAMILY.inet6, true);
+  view.setUint16(2, port);
+  const at = isInet ? INET_ADDRESS : INET6_ADDRESS;
+  for (let i = 0; i < (isInet ? 1 : 4); i++) view.setUint32(at + i * 4, words[i] ?? 0);
+  return isInet ? INET_BYTES : SOCKET_ADDRESS_BYTES;
+}
+
 /** Port of either kind. */
 export function portAt(view: DataView): number {
   return view.getUint16(2);

@@ -39,6 +39,7 @@ export const TCP_INFO = { bytes: 144, segmentsOut: 34, segmentsIn: 35 } as const
 export const IP_OPTION = {
   packetInfo: 8,
   transparent: 19,
+  bindAddressNoPort: 24,
   v6Only: 26,
   v6ReceivePacketInfo: 49,
   v6PacketInfo: 50,

@@ -6,7 +6,7 @@
 import type { Endpoint } from "../net/endpoint.ts";
 import { checked } from "./errno.ts";
 import { type Address, addressOf, type Libc } from "./libc.ts";
-import { endpointAt, SOCKET_ADDRESS_BYTES, socketAddress } from "./socket_address.ts";
+import { endpointAt, SOCKET_ADDRESS_BYTES, socketAddress, writeAddress } from "./socket_address.ts";
 import {
   FAMILY,
   IP_OPTION,
@@ -40,6 +40,8 @@ export class Sockets {
   /** Address of the client that {@linkcode accept} took. */
   readonly peer: DataView;
   readonly #peerAddress: Address;
+  readonly #own: DataView;
+  readonly #ownAddress: Address;
   readonly #length = new Uint32Array(1);
   readonly #lengthAddress = addressOf(this.#length);
   /** One or two numbers: an option's value, or `struct linger`. */
@@ -53,6 +55,9 @@ export class Sockets {
     const peer = new Uint8Array(SOCKET_ADDRESS_BYTES);
     this.peer = new DataView(peer.buffer);
     this.#peerAddress = addressOf(peer);
+    const own = new Uint8Array(SOCKET_ADDRESS_BYTES);
+    this.#own = new DataView(own.buffer);
+    this.#ownAddress = addressOf(own);
   }
 
   /**
@@ -118,6 +123,22 @@ export class Sockets {
     this.#length[0] = SOCKET_ADDRESS_BYTES;
     checked("getsockname", this.libc.socketName(descriptor, addressOf(bytes), this.#lengthAddress));
     return endpointAt(new DataView(bytes.buffer));
+  }
+
+  /**
+   * Lets a socket that is about to connect have an address that is not of this host; needs CAP_NET_ADMIN or CAP_NET_RAW.
+   *
+   * @param port 0: any that is free towards the peer, chosen by the connect
+   */
+  bindForeign(descriptor: number, family: 4 | 6, address: Uint32Array, port: number): number {
+    const result = family === 4
+      ? this.setOption(descriptor, LEVEL.ip, IP_OPTION.transparent, 1)
+      : this.setOption(descriptor, LEVEL.ipv6, IP_OPTION.v6Transparent, 1);
+    if (result < 0) return result;
+    this.setOption(descriptor, LEVEL.socket, SOCKET_OPTION.reuseAddress, 1);
+    if (port === 0) this.setOption(descriptor, LEVEL.ip, IP_OPTION.bindAddressNoPort, 1);
+    const length = writeAddress(this.#own, family, address, port);
+    return this.libc.bind(descriptor, this.#ownAddress, length);
   }
 
   setOption(descriptor: number, level: number, option: number, value: number): number {

@@ -3,18 +3,38 @@
  *
  * @module
  */
+import type { Flow } from "../../net/flow.ts";
 import { ERRNO } from "../../sys/errno.ts";
 import { SOCKET } from "../../sys/socket_numbers.ts";
 import type { Sockets } from "../../sys/sockets.ts";
 import type { WorkerOptions } from "./messages.ts";
 import type { Target } from "./targets.ts";
 
+/** The client's port is in use towards this real server: an earlier connection's, or somebody listens on it. */
+const PORT_TAKEN = new Set<number>([-ERRNO.EADDRINUSE, -ERRNO.EADDRNOTAVAIL]);
+
 /** Opens a socket and begins to connect. @returns its descriptor, or a negative errno: then nothing is open */
-export function dialServer(sockets: Sockets, target: Target, { serverSocket }: WorkerOptions): number {
+export function dialServer(sockets: Sockets, target: Target, options: WorkerOptions, flow: Flow): number {
+  if (options.isTransparent !== true) return dial(sockets, target, options, undefined, 0);
+  const result = dial(sockets, target, options, flow, flow.clientPort);
+  // As NAT, which gives another port to the second client that looks the same.
+  return PORT_TAKEN.has(result) ? dial(sockets, target, options, flow, 0) : result;
+}
+
+/** @param from whose client's address it has; undefined: this host's */
+function dial(
+  sockets: Sockets,
+  target: Target,
+  { serverSocket }: WorkerOptions,
+  from: Flow | undefined,
+  port: number,
+): number {
+  if (from !== undefined && from.family !== target.family) return -ERRNO.EAFNOSUPPORT;
   const descriptor = sockets.open(target.family, SOCKET.stream);
   if (descriptor < 0) return descriptor;
   for (const { level, option, value } of serverSocket) sockets.setOption(descriptor, level, option, value);
-  const result = sockets.libc.connect(descriptor, target.nameAddress, target.name.length);
+  let result = from === undefined ? 0 : sockets.bindForeign(descriptor, from.family, from.client, port);
+  if (result >= 0) result = sockets.libc.connect(descriptor, target.nameAddress, target.name.length);
   if (result >= 0 || result === -ERRNO.EINPROGRESS) return descriptor;
   sockets.close(descriptor);
   return result;

@@ -264,7 +264,7 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
       this.#attemptFailed("loop");
       return;
     }
-    const descriptor = dialServer(this.#parts.sockets, target, this.#options);
+    const descriptor = dialServer(this.#parts.sockets, target, this.#options, this.flow);
     if (descriptor < 0) return this.#connectFailed(-descriptor);
     this.#server.begin(descriptor);
     this.#stage = STAGE.connecting;

@@ -20,6 +20,8 @@ const SHORTAGES: Readonly<Record<string, string>> = {
   ENFILE: "the host has no file descriptor left; raise fs.file-max",
   ENOBUFS: "the host has no socket memory left",
   ENOMEM: "the host has no socket memory left",
+  EAFNOSUPPORT:
+    "the host has no such IP version, or clientAddress: transparent met a real server of another one than its client's",
   EADDRNOTAVAIL:
     "no local port is left for this destination; widen net.ipv4.ip_local_port_range or add destinations",
 };

@@ -93,7 +93,7 @@ Deno.test("load: any values at the right keys are a config or a ConfigError", ()
       ...[
         "idleTimeout",
         "retries",
-        "sendProxy",
+        "clientAddress",
         "acceptProxyFrom",
         "maxConnections",
         "maxSessions",

@@ -46,6 +46,8 @@ export class FakeHost implements Host {
     { interface: "lo", address: IpAddress.parse("127.0.0.1"), prefixLength: 8 },
     { interface: "eth0", address: IpAddress.parse("10.0.0.2"), prefixLength: 24 },
   ];
+  /** By the command. */
+  readonly outputs = new Map<string, string>();
   readonly names = new Map<string, string>();
   readonly binds = new Map<string, BindOutcome>();
   readonly connects = new Map<string, ConnectOutcome>();
@@ -71,6 +73,10 @@ export class FakeHost implements Host {
 
   list(path: string): readonly string[] {
     return this.folders.get(path) ?? [];
+  }
+
+  output(words: readonly string[]): string | undefined {
+    return this.outputs.get(words.join(" "));
   }
 
   addresses(): readonly HostAddress[] {
