@@ -39,6 +39,7 @@ export interface PacketSide {
 export async function buildKernelSide(mode: LabMode, folder: string): Promise<PacketSide> {
   const lab = enter(`lvsd${Deno.pid}k`);
   await buildTopology("nat");
+  await freePorts();
   await startServers("nat", await subfolder(folder, `kernel-${mode}`));
   const director = (command: string) => must(inside(namespaceOf("director"), command.split(" ")));
   for (
@@ -70,6 +71,7 @@ export async function buildKernelSide(mode: LabMode, folder: string): Promise<Pa
 export async function buildLvsdSide(mode: LabMode, folder: string, tunnel: string): Promise<PacketSide> {
   const lab = enter(`lvsd${Deno.pid}l`);
   await buildTopology(mode);
+  await freePorts();
   await startServers(mode, await subfolder(folder, `lvsd-${mode}`));
   const director = await DirectorProcess.start();
   const web = mode === "nat" ? 8_080 : 80;
@@ -99,6 +101,13 @@ export async function buildLvsdSide(mode: LabMode, folder: string, tunnel: strin
       await takeDown(lab);
     },
   };
+}
+
+/** A client whose ports wait in TIME_WAIT for 60 s could open 470 connections a second and no more. */
+async function freePorts(): Promise<void> {
+  for (const setting of ["net.ipv4.tcp_tw_reuse=1", "net.ipv4.ip_local_port_range=1024 65000"]) {
+    await must(inside(namespaceOf("client"), ["sysctl", "-qw", setting]));
+  }
 }
 
 async function translateInKernel(): Promise<void> {

@@ -133,14 +133,14 @@ function writeEncapsulation(packet: IpPacket, { tunnel }: Translation, outer: Ou
 }
 
 /** Gives GRE its checksum, if the tunnel has one. */
-export function sealGre(bytes: Uint8Array, gre: number, end: number, tunnel: number): void {
+function sealGre(bytes: Uint8Array, gre: number, end: number, tunnel: number): void {
   if (tunnelChecksumOf(tunnel) === 0) return;
   put16(bytes, gre + 4, 0);
   put16(bytes, gre + 4, checksumOf(bytes, gre, end));
 }
 
 /** Gives the outer UDP header its checksum, if the tunnel has one. */
-export function sealUdp(
+function sealUdp(
   bytes: Uint8Array,
   outerAt: number,
   udp: number,

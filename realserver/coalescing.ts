@@ -84,11 +84,16 @@ export class Coalescer {
     const { bytes, transport, end, protocol } = packet;
     const field = get16(bytes, transport + TCP.checksum);
     const pseudo = pseudoHeaderSum(bytes, packet.addressesAt, packet.addressBytes, protocol, end - transport);
-    if (field === foldSum(pseudo)) return this.#passUnfinished(packet);
+    const isUnfinished = field === foldSum(pseudo);
+    if (isUnfinished && packet.length > this.#mtu) return this.#passUnfinished(packet);
     const payload = transport + headerBytes(packet);
     const isData = (packet.tcpFlags & ~FLAG.push) === FLAG.acknowledge && payload < end;
+    if (!isUnfinished && !isData) return this.#pass(packet);
+    const isIntact = foldSum(pseudo + this.#sum.of(transport, end)) === 0xffff;
+    // One in 65,536 whole checksums looks as if it were not finished.
+    if (isUnfinished && !isIntact) return this.#passUnfinished(packet);
     // What is put together is not looked at again, so what is damaged must not be.
-    if (!isData || foldSum(pseudo + this.#sum.of(transport, end)) !== 0xffff) return this.#pass(packet);
+    if (!isData || !isIntact) return this.#pass(packet);
     if (this.#count > 0 && this.#follows(packet, payload)) this.#append(packet, payload);
     else this.#hold(packet, payload);
   }

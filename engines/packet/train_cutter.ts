@@ -4,13 +4,13 @@
  *
  * @module
  */
-import { sealGre, sealUdp } from "../../modes/tun_packet.ts";
+import { tunnelChecksumOf } from "../../modes/tunnel.ts";
 import { get16, get32, put16, put32 } from "../../packet/bytes.ts";
 import { foldSum, pseudoHeaderSum, WordSum } from "../../packet/checksum.ts";
 import { ETHERNET_BYTES, VLAN_TAG_BYTES } from "../../packet/ethernet.ts";
 import { FRAGMENT, IPV4, sealIpv4 } from "../../packet/ipv4.ts";
 import { IPV6, IPV6_BYTES } from "../../packet/ipv6.ts";
-import { checksumOffset, IP_PROTOCOL, TCP, UDP } from "../../packet/transport.ts";
+import { IP_PROTOCOL, TCP, UDP } from "../../packet/transport.ts";
 import type { Passage } from "./passage.ts";
 
 /** Flags that only the last segment may carry (FIN, PSH), and only the first (CWR). */
@@ -20,6 +20,10 @@ const FIRST_ONLY = 0x80;
 const ARENA_BYTES = 262_144;
 /** In front of each packet: an offload (10 bytes) and Ethernet with a tag, and what makes its payload begin at a word. */
 const FRONT_BYTES = 10 + ETHERNET_BYTES + VLAN_TAG_BYTES + 4;
+
+/** A UDP checksum of 0 says that there is none, so a computed 0 is sent as this. */
+const MANGLED_ZERO = 0xffff;
+const GRE_CHECKSUM_AT = 4;
 
 /** Takes one packet: the outer one lies between `at` and `to`. */
 export type OnCut = (bytes: Uint8Array, at: number, to: number) => void;
@@ -81,12 +85,9 @@ export class TrainCutter {
     } else {
       put16(arena, transport + UDP.length, end - transport);
     }
-    const field = transport + checksumOffset(inner.protocol);
-    const [addresses, addressBytes] = inner.family === 4 ? [IPV4.source, 4] : [IPV6.source, 16];
-    const pseudo = pseudoHeaderSum(arena, innerAt + addresses, addressBytes, inner.protocol, end - transport);
-    put16(arena, field, 0);
-    const checksum = ~foldSum(pseudo + this.#sum.of(transport, end)) & 0xffff;
-    put16(arena, field, inner.protocol === IP_PROTOCOL.udp ? checksum || 0xffff : checksum);
+    const pseudo = pseudoOf(arena, innerAt, transport, end, inner.family, inner.protocol);
+    if (inner.protocol === IP_PROTOCOL.udp) this.#sealUdp(transport, end, pseudo);
+    else this.#seal(transport, transport + TCP.checksum, end, pseudo);
     this.#finishOuter(passage, at, end, packet.family);
   }
 
@@ -101,11 +102,36 @@ export class TrainCutter {
       put16(arena, at + IPV6.payloadLength, end - at - IPV6_BYTES);
     }
     const between = at + (packet.transport - packet.at);
+    if (packet.protocol === IP_PROTOCOL.udp) put16(arena, between + UDP.length, end - between);
+    if (tunnelChecksumOf(tunnel) === 0) return;
     if (packet.protocol === IP_PROTOCOL.udp) {
-      put16(arena, between + UDP.length, end - between);
-      sealUdp(arena, at, between, end, family, tunnel);
+      this.#sealUdp(between, end, pseudoOf(arena, at, between, end, family, IP_PROTOCOL.udp));
     } else if (packet.protocol === IP_PROTOCOL.gre) {
-      sealGre(arena, between, end, tunnel);
+      this.#seal(between, between + GRE_CHECKSUM_AT, end, 0);
     }
   }
+
+  #sealUdp(udp: number, end: number, pseudo: number): void {
+    const field = udp + UDP.checksum;
+    this.#seal(udp, field, end, pseudo);
+    if (get16(this.arena, field) === 0) put16(this.arena, field, MANGLED_ZERO);
+  }
+
+  /** Sums up a range with its checksum in it. */
+  #seal(from: number, field: number, end: number, pseudo: number): void {
+    put16(this.arena, field, 0);
+    put16(this.arena, field, ~foldSum(pseudo + this.#sum.of(from, end)) & 0xffff);
+  }
+}
+
+function pseudoOf(
+  bytes: Uint8Array,
+  at: number,
+  transport: number,
+  end: number,
+  family: 4 | 6,
+  protocol: number,
+): number {
+  const [addresses, addressBytes] = family === 4 ? [IPV4.source, 4] : [IPV6.source, 16];
+  return pseudoHeaderSum(bytes, at + addresses, addressBytes, protocol, end - transport);
 }

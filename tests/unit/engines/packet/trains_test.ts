@@ -40,6 +40,18 @@ const trains = fc.record({
 });
 type Train = typeof trains extends fc.Arbitrary<infer T> ? T : never;
 
+/** Among its segments is one whose whole checksum is what an unfinished one would be. */
+const LOOKS_UNFINISHED: Train = {
+  tunnel: { type: "ipip", port: 0, checksum: "nocsum" },
+  family: 4,
+  outerFamily: 4,
+  payload: 658,
+  segmentBytes: 94,
+  flags: 0,
+  id: 0,
+  seed: 30_180,
+};
+
 function noise(length: number, seed: number): Uint8Array {
   let state = seed;
   return Uint8Array.from({ length }, () => (state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0) >>> 24);
@@ -241,7 +253,7 @@ Deno.test("segments that arrive side by side become super-packets of the same by
       const isPlain = (train.flags & (FLAG.fin | FLAG.congestion)) === 0;
       if (isPlain && pieces.length > 1) assert.equal(packets.length, Math.ceil(pieces.length / 64));
     }),
-    { numRuns: Deno.env.has("LVSD_PROOF") ? 5_000 : 150 },
+    { numRuns: Deno.env.has("LVSD_PROOF") ? 5_000 : 150, examples: [[LOOKS_UNFINISHED]] },
   );
 });
 
