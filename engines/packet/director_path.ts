@@ -134,6 +134,7 @@ export class DirectorPath {
     const translation = this.#translation;
     director.readTranslation(flow, verdict, translation);
     if (translation.method !== FORWARDING.nat) {
+      if (!isIntact) this.#countDamaged(DIRECTION.input, packet, nowMs);
       return this.#parts.transmit.send(passage, translation, 0, nowMs, true);
     }
     if (!isIntact) return this.#drop("damaged");
@@ -158,7 +159,7 @@ export class DirectorPath {
     if (translation.method === FORWARDING.nat) {
       if (!isIntact) return this.#drop("damaged");
       translateQuotedReply(packet, quoted, translation);
-    }
+    } else if (!isIntact) this.#countDamaged(DIRECTION.output, packet, nowMs);
     passage.isHandled = true;
     return VERDICT.accept;
   }
@@ -210,11 +211,17 @@ export class DirectorPath {
       quoted.family === packet.family;
   }
 
-  /** A damaged error is dropped once its connection is found, and counted nowhere. */
+  /** A damaged error of NAT is dropped once its connection is found, and counted nowhere. */
   #askRelated(packet: IpPacket): boolean {
     const isIntact = isErrorIntact(packet);
     this.#flow.packets = isIntact ? 1 : 0;
     return isIntact;
+  }
+
+  /** Only NAT looks at checksums: the others pass it on. */
+  #countDamaged(direction: 0 | 1, packet: IpPacket, nowMs: number): void {
+    this.#flow.packets = 1;
+    this.#parts.director.related(this.#flow, direction, packet.length, nowMs);
   }
 
   #drop(reason: "director" | "damaged" = "director"): HookVerdict {

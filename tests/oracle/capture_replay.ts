@@ -8,6 +8,7 @@ import { DIRECTOR_MACS } from "./capture_lab.ts";
 import type { CaptureRecording, CaptureStep } from "./capture_recording.ts";
 import { CaptureWorld } from "./capture_world.ts";
 import { hostConversations, isHostTraffic, isHousekeeping } from "./host_traffic.ts";
+import { markedPorts } from "./capture_marks.ts";
 import { type Reading, readingsOf } from "./capture_reading.ts";
 import { isSentBy } from "./frame_origin.ts";
 
@@ -71,7 +72,12 @@ async function replayAs(
   }
   happenings.sort((a, b) => a.seconds - b.seconds);
   recorded.sort((a, b) => a.seconds - b.seconds);
-  const world = new CaptureWorld(happenings[0]?.seconds ?? 0, listeners, reading.upMs);
+  const world = new CaptureWorld(
+    happenings[0]?.seconds ?? 0,
+    listeners,
+    reading.upMs,
+    markedPorts(recording.steps),
+  );
   for (const happening of happenings) {
     world.advanceTo(happening.seconds);
     if ("step" in happening) {

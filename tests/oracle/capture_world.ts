@@ -16,13 +16,13 @@ import { RuleSet } from "../../hooks/rule_set.ts";
 import { DirectorTable } from "../../ipvsadm/director_table.ts";
 import { NO_NAMES } from "../../ipvsadm/names.ts";
 import { runTool } from "../../ipvsadm/tool.ts";
-import { PROTOCOL } from "../../net/flow.ts";
 import { SeededRandom } from "../../net/random.ts";
 import { IP_PROTOCOL } from "../../packet/transport.ts";
 import { findScheduler } from "../../schedulers/registry.ts";
 import type { SentFrame } from "./capture_align.ts";
 import { compareListing } from "./listing_compare.ts";
-import { labAddresses, labLinks, labNeighbours, MARKED_PORT } from "./capture_lab.ts";
+import { labAddresses, labLinks, labNeighbours } from "./capture_lab.ts";
+import type { MarkedPort } from "./capture_marks.ts";
 import type { CaptureStep } from "./capture_recording.ts";
 
 /** Not 0, so that nothing is mistaken for "never". */
@@ -41,14 +41,20 @@ export class CaptureWorld {
   readonly #links: Link[] = labLinks();
   readonly #table: DirectorTable;
   readonly #beginSeconds: number;
-  readonly #marks: Rule[] = [];
   #nowMs = START_MS;
 
   /**
    * @param listeners TCP ports on which the director's host itself listens
+   * @param marks ports whose packets have a mark
    * @param upMs for how long the director has been running: its estimator reads the counters every 2 s from then on
    */
-  constructor(beginSeconds: number, listeners: ReadonlySet<number>, upMs: number) {
+  constructor(
+    beginSeconds: number,
+    listeners: ReadonlySet<number>,
+    upMs: number,
+    marks: readonly MarkedPort[],
+  ) {
+    this.#mark(marks);
     this.#beginSeconds = beginSeconds;
     this.#director = new Director({
       store: Store.create({ capacities: CAPACITIES }),
@@ -123,8 +129,6 @@ export class CaptureWorld {
 
   async #tool(words: readonly string[], rc: number, out: string): Promise<string | undefined> {
     const answer = await runTool({ words, stdin: "" }, this.#table, NO_NAMES);
-    const mark = words.includes("-A") ? Number(words[words.indexOf("-f") + 1]) : NaN;
-    if (words.includes("-f") && mark > 0) this.#mark(mark);
     // The tool itself died of a signal: ipvsadm 1.31 does of some data of a persistence engine.
     if (rc < 0) return undefined;
     const command = `ipvsadm ${words.join(" ")}`;
@@ -133,17 +137,16 @@ export class CaptureWorld {
     return difference === undefined ? undefined : `${command}: ${difference}`;
   }
 
-  /** See {@linkcode MARKED_PORT}. */
-  #mark(mark: number): void {
-    const port = { first: MARKED_PORT, last: MARKED_PORT };
-    this.#marks.push({
-      match: { protocols: [PROTOCOL.tcp, PROTOCOL.udp], destinationPorts: [port] },
+  #mark(marks: readonly MarkedPort[]): void {
+    if (marks.length === 0) return;
+    const rules = marks.map(({ protocol, port, mark }): Rule => ({
+      match: { protocols: [protocol], destinationPorts: [{ first: port, last: port }] },
       target: { kind: "mark", mark: { value: mark, mask: 0xffff_ffff } },
-    });
+    }));
     const base = { hook: "prerouting", priority: PRIORITY.mangle, policy: "accept" } as const;
     this.#hooks.setRules(
       new RuleSet({
-        chains: [{ name: "marks", base, rules: this.#marks }],
+        chains: [{ name: "marks", base, rules }],
         names: { services: [], interfaces: [] },
         random: new SeededRandom(3),
         connections: { count: () => 0 },
