@@ -107,6 +107,65 @@ export class Opening {
     }
   }
 
+  /**
+   * A real server's packet without an entry: a persistence engine lets its call begin there (`__ip_vs_rs_conn_out`; UDP, and
+   * neither a service of a mark nor of every port).
+   *
+   * @returns undefined when it is no such packet
+   */
+  openOutward(flow: Flow, flags: number, bytes: number, nowMs: number): Verdict | undefined {
+    const { locks, realServers, services } = this.#parts;
+    if (flow.protocol !== PROTOCOL.udp || !realServers.mayCall) return undefined;
+    const destination = realServers.find(flow);
+    if (destination === 0) return undefined;
+    const handle = this.#destinations[destination * DESTINATION_WORDS + DESTINATION.service] ?? 0;
+    const slot = services.slotOf(handle);
+    const base = slot * SERVICE_WORDS;
+    const isCaller = slot !== 0 && this.#services[base + SERVICE.persistenceEngine] !== 0 &&
+      this.#services[base + SERVICE.mark] === 0 && this.#services[base + SERVICE.port] !== 0;
+    if (!isCaller) return undefined;
+    locks.lock(this.#services, base + SERVICE.lock);
+    try {
+      if (services.slotOf(handle) !== slot) return undefined;
+      return this.#adopt(flow, handle, slot, destination, flags, bytes, nowMs);
+    } finally {
+      locks.unlock(this.#services, base + SERVICE.lock);
+    }
+  }
+
+  /** Makes the entry that a request of the client would have made, and lets the packet be its first answer. */
+  #adopt(
+    flow: Flow,
+    handle: number,
+    slot: number,
+    destination: number,
+    flags: number,
+    bytes: number,
+    nowMs: number,
+  ): Verdict | undefined {
+    const { answers, entries, scheduling, statistics, templates } = this.#parts;
+    const base = slot * SERVICE_WORDS;
+    const [address, port] = [flow.virtual.slice(), flow.virtualPort];
+    for (let i = 0; i < 4; i++) flow.virtual[i] = this.#services[base + SERVICE.address + i] ?? 0;
+    flow.virtualPort = this.#services[base + SERVICE.port] ?? 0;
+    const reason = scheduling.adopt(flow, slot, destination, nowMs);
+    const { template, destinationPort } = scheduling;
+    const row = reason === DROP_REASON.none
+      ? entries.create(flow, destination, destinationPort, template)
+      : 0;
+    flow.virtual.set(address);
+    flow.virtualPort = port;
+    if (row === 0) {
+      if (template !== 0) templates.uncontrol(template);
+      return undefined;
+    }
+    entries.move(row, true, flags, nowMs);
+    statistics.connection(slot, destination);
+    statistics.output(slot, destination, flow.packets, bytes);
+    const chosen = this.#destinations[destination * DESTINATION_WORDS + DESTINATION.handle] ?? 0;
+    return answers.forward(flow, handle, chosen, row, destinationPort, true);
+  }
+
   /** A new decision for the entry in `row`, made for the service in `slot`, without the failed destinations. */
   reopen(
     flow: Flow,

@@ -6,7 +6,7 @@
 import type { Flow } from "../net/flow.ts";
 import { foldAddress, mixHash } from "./chains.ts";
 import type { DestinationTable } from "./destinations.ts";
-import { DESTINATION, DESTINATION_WORDS, ENTRY_FLAG, METHOD } from "./layout.ts";
+import { DESTINATION, DESTINATION_WORDS, ENTRY_FLAG, METHOD, SERVICE, SERVICE_WORDS } from "./layout.ts";
 import type { ServiceTable } from "./services.ts";
 import type { Store } from "./store.ts";
 
@@ -17,11 +17,18 @@ export class RealServers {
   readonly #destinations: DestinationTable;
   readonly #rows = new Map<number, number[]>();
   #generation = -1;
+  #mayCall = false;
 
   constructor(store: Store, services: ServiceTable, destinations: DestinationTable) {
     this.#store = store;
     this.#services = services;
     this.#destinations = destinations;
+  }
+
+  /** Whether a service has a persistence engine, so that its real servers may open connections themselves. */
+  get mayCall(): boolean {
+    this.#refresh();
+    return this.#mayCall;
   }
 
   /** Row of a NAT destination that has the flow's virtual side as its own address and port; 0 for none. */
@@ -47,7 +54,10 @@ export class RealServers {
     if (generation === this.#generation) return;
     this.#generation = generation;
     this.#rows.clear();
+    this.#mayCall = false;
     for (const service of this.#services.slots()) {
+      const engine = this.#store.services[service * SERVICE_WORDS + SERVICE.persistenceEngine] ?? 0;
+      this.#mayCall ||= engine !== 0;
       for (const handle of this.#destinations.ofService(service)) {
         const row = this.#destinations.slotOf(handle);
         const base = row * DESTINATION_WORDS;

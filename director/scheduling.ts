@@ -106,6 +106,40 @@ export class Scheduling {
     return DROP_REASON.none;
   }
 
+  /**
+   * A real server opens the connection itself (`ip_vs_new_conn_out`): no scheduler is asked, and a template of its data that
+   * leads to another server gives way.
+   */
+  adopt(flow: Flow, service: number, destination: number, nowMs: number): DropReason {
+    const { store, templates, locks } = this.#parts;
+    const own = this.#words[destination * DESTINATION_WORDS + DESTINATION.port] ?? 0;
+    this.template = 0;
+    this.destinationPort = own;
+    const isPersistent = (this.#services[service * SERVICE_WORDS + SERVICE.flags] ?? 0) &
+      SERVICE_FLAG.persistent;
+    if (isPersistent !== 0 && !this.#fillKey(flow, service, true)) return DROP_REASON.persistenceEngine;
+    if (isPersistent !== 0) {
+      locks.lock(store.header, HEADER.templateLock);
+      try {
+        let row = templates.find(this.#key, nowMs);
+        if (row !== 0 && (!this.#isValid(row) || this.destination !== destination)) {
+          templates.invalidate(row);
+          row = 0;
+        }
+        if (row === 0) {
+          row = templates.add(this.#key, destination, own, store.serviceTimes[service] ?? 0, nowMs);
+        }
+        if (row === 0) return DROP_REASON.tableFull;
+        templates.control(row, nowMs);
+        this.template = row;
+      } finally {
+        locks.unlock(store.header, HEADER.templateLock);
+      }
+    }
+    this.destination = destination;
+    return DROP_REASON.none;
+  }
+
   #pick(flow: Flow, service: number, nowMs: number, masked: readonly number[]): boolean {
     const { schedulers, list, random, destinations } = this.#parts;
     const bound = schedulers.of(service);

@@ -61,7 +61,7 @@ export class Traffic implements Omit<TrafficEntrance, "destinationAddress">, Str
     const output = direction === DIRECTION.output;
     const row = this.#lookup(flow, output, nowMs);
     if (output) {
-      if (row === 0) return this.#stray(flow, flags);
+      if (row === 0) return this.#opening.openOutward(flow, flags, bytes, nowMs) ?? this.#stray(flow, flags);
       return this.#pass(flow, row, true, flags, bytes, nowMs);
     }
     let leaving = NO_ENTRY;
