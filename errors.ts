@@ -95,6 +95,17 @@ export class ToolError extends LvsdError {
 }
 
 /**
+ * The error of Deno's for an address that it does not allow; undefined where it does. node:net and node:dgram report it where
+ * nobody can catch it, node:dns makes EPERM of it, and FFI goes around it: so they ask first.
+ *
+ * @param host `127.0.0.1:80`, `[::1]:80`, a name
+ */
+export function netRefusal(host: string): Error | undefined {
+  if (Deno.permissions.querySync({ name: "net", host }).state === "granted") return undefined;
+  return new Deno.errors.NotCapable(`Requires net access to "${host}", run again with the --allow-net flag`);
+}
+
+/**
  * What Deno refuses for want of a permission, as an error that names the flag; undefined for everything else.
  *
  * @example

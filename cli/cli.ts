@@ -86,7 +86,7 @@ async function dispatch(words: readonly string[], context: CliContext): Promise<
     return name === undefined ? EXIT.usage : EXIT.ok;
   }
   if (name === "--version" || name === "-v" || name === "version") {
-    context.stdout(`${versionLine(context.env("LVSD_BUILD"))}\n`);
+    context.stdout(`${await versionLine(context.env("LVSD_BUILD"))}\n`);
     return EXIT.ok;
   }
   const command = COMMANDS.find((it) => it.name === name);

@@ -4,7 +4,7 @@
  * @module
  */
 import { SystemClock } from "../clock.ts";
-import { EXIT, UsageError } from "../errors.ts";
+import { EXIT, netRefusal, UsageError } from "../errors.ts";
 import { type Endpoint, formatEndpoint, isNamed, parseEndpoint } from "../net/endpoint.ts";
 import { Receiver } from "../realserver/receiver.ts";
 import { TunnelPeer } from "../realserver/tunnel_peer.ts";
@@ -42,6 +42,11 @@ export async function serveTunnelSockets(
     );
   }
   const options = { listen, to: serverOption(args), key: readKeyFile(keyFile), clock: new SystemClock() };
+  const any = options.to.address.family === 4 ? "0.0.0.0:0" : "[::]:0";
+  for (const host of [formatEndpoint(listen), formatEndpoint(options.to), any]) {
+    const refused = netRefusal(host);
+    if (refused !== undefined) throw refused;
+  }
   await using peer = await TunnelPeer.open({
     ...options,
     refused: (it) => stderr(`lvsd: ${printable(it)}\n`),

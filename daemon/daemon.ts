@@ -32,6 +32,7 @@ import { assemble, type Assembly } from "./assembly.ts";
 import { refuseTransparent } from "./client_address.ts";
 import { hostInterfaces } from "./own_listeners.ts";
 import { EmulationLog, refuseEmulation } from "./emulation.ts";
+import { missingFor } from "./permissions.ts";
 import { Reloader } from "./reloader.ts";
 import { Switches } from "./switches.ts";
 import { ServiceSet } from "./service_set.ts";
@@ -272,7 +273,18 @@ export class Daemon implements StatusSource {
     await this.#services.listen();
     this.#assembly.rules.namesChanged();
     await engines.passed();
+    this.#tellMissingPermissions(config);
     return notes;
+  }
+
+  /** Before traffic finds out. FFI is left out: the engines say what they do without it. */
+  #tellMissingPermissions(config: Config): void {
+    const { stateFile, logger } = this.#options;
+    const missing = missingFor(config, { variables: [], socketPath: undefined, stateFile, hasFfi: false });
+    if (missing.length === 0) return;
+    logger.warn("Deno does not allow all of what this config needs: start it with {missing} too", {
+      missing: missing.join(" "),
+    });
   }
 
   #openTool({ clock, logger, stateFile }: DaemonOptions): ToolDesk {

@@ -1,5 +1,5 @@
 /**
- * What Deno has to allow: as a table for people, and exactly for one configuration.
+ * What Deno has to allow for one configuration, exactly, and what of it is missing.
  *
  * @module
  */
@@ -8,94 +8,15 @@ import { bindingPathOf } from "../admin/control_socket.ts";
 import type { Config, DestinationConfig, ServiceConfig } from "../config/model.ts";
 import { programFolder } from "../engines/native/worker_thread.ts";
 import { formatEndpoint, isNamed } from "../net/endpoint.ts";
+import { OWN_VARIABLES } from "./permission_table.ts";
 
-/** Environment variables that lvsd itself asks for; the last two are the YAML parser's. */
-export const OWN_VARIABLES: readonly string[] = [
-  "LVSD_BUILD",
-  "LVSD_SOCKET",
-  "LVSD_TOKEN",
-  "NOTIFY_SOCKET",
-  "NO_COLOR",
-  "TEMP",
-  "TMP",
-  "TMPDIR",
-  "WATCHDOG_PID",
-  "WATCHDOG_USEC",
-  "XDG_RUNTIME_DIR",
-  "LOG_STREAM",
-  "LOG_TOKENS",
-];
+type PermissionName = Deno.PermissionDescriptor["name"];
 
-/** One row of the table in docs/deploy.md. */
-export interface Feature {
-  readonly name: string;
-  readonly permissions: readonly string[];
-  /** What happens without them. */
-  readonly without: string;
+/** One permission; without values it is asked for as a whole. */
+interface Need {
+  readonly name: PermissionName;
+  readonly values: readonly string[];
 }
-
-const REFUSED = "refused, the message names the flag";
-
-/** Feature by feature; words in capitals stand for values of the configuration. */
-export const FEATURES: readonly Feature[] = [
-  { name: "every command", permissions: [`--allow-env=${OWN_VARIABLES.join(",")}`], without: REFUSED },
-  { name: "`lvsd run`", permissions: ["--allow-sys=uid,networkInterfaces"], without: REFUSED },
-  { name: "a config file, `--watch`", permissions: ["--allow-read=FOLDER"], without: REFUSED },
-  { name: "`${NAME}` in it", permissions: ["--allow-env=NAME"], without: REFUSED },
-  {
-    name: "a service, the admin address",
-    permissions: ["--allow-net=ADDRESS:PORT"],
-    without: "unbound; admin: refused",
-  },
-  {
-    name: "a destination by address",
-    permissions: ["--allow-net=ADDRESS:PORT"],
-    without: "down, its reason names the flag",
-  },
-  {
-    name: "a destination by name",
-    permissions: ["--allow-net"],
-    without: "no address; its addresses are not known before",
-  },
-  {
-    name: "a service over UDP",
-    permissions: ["--allow-net=0.0.0.0:0,[::]:0"],
-    without: "no sessions, the log names the flag",
-  },
-  {
-    name: "the control socket",
-    permissions: ["--allow-read=FOLDER", "--allow-write=FOLDER", "--allow-net=unix:PATH,unix:PATH~/s"],
-    without: REFUSED,
-  },
-  { name: "`--state FILE`", permissions: ["--allow-read=FOLDER", "--allow-write=FOLDER"], without: REFUSED },
-  {
-    name: "health checks of type `exec`",
-    permissions: ["--allow-run=PROGRAM", "--allow-env=PATH"],
-    without: "down, its reason names the flag",
-  },
-  {
-    name: "the native and the packet engine, systemd, the limit of descriptors",
-    permissions: ["--allow-ffi", "--allow-read=PROGRAM"],
-    without: "the portable engine, and the log says so; systemd is not told; no limit is known",
-  },
-  { name: "`--user`", permissions: ["--allow-ffi"], without: REFUSED },
-  {
-    name: "noticing that no descriptor is left",
-    permissions: ["--allow-read=/dev/null"],
-    without: "not noticed",
-  },
-  {
-    name: "`lvsd status` and others that ask a daemon",
-    permissions: ["--allow-sys=uid", "--allow-read=PATH", "--allow-write=PATH", "--allow-net=unix:PATH"],
-    without: REFUSED,
-  },
-  { name: "`lvsd record -o FILE`", permissions: ["--allow-write=FILE"], without: REFUSED },
-  {
-    name: "`lvsd doctor`, `lvsd realserver`",
-    permissions: ["--allow-all"],
-    without: "they see less of the host",
-  },
-];
 
 /** What a run is started with, beside its configuration. */
 export interface RunSurroundings {
@@ -122,6 +43,20 @@ export interface RunSurroundings {
  * ```
  */
 export function permissionsFor(config: Config, surroundings: RunSurroundings): string[] {
+  return needsOf(config, surroundings).map(flagOf);
+}
+
+/** The flags for what this process may not do of that. */
+export function missingFor(config: Config, surroundings: RunSurroundings): string[] {
+  return needsOf(config, surroundings).flatMap((need) => {
+    const { name, values } = need;
+    if (values.length === 0) return isGranted(name, undefined) ? [] : [flagOf(need)];
+    const missing = values.filter((it) => !isGranted(name, it));
+    return missing.length === 0 ? [] : [flagOf({ name, values: missing })];
+  });
+}
+
+function needsOf(config: Config, surroundings: RunSurroundings): Need[] {
   const { admin, services } = config;
   const { socketPath, stateFile, variables, hasFfi } = surroundings;
   const socket = admin.socket === false ? undefined : admin.socket ?? socketPath;
@@ -136,18 +71,39 @@ export function permissionsFor(config: Config, surroundings: RunSurroundings): s
     .flatMap(({ tunnelTo }) => tunnelTo === undefined ? [] : [resolve(tunnelTo.keyFile)]);
   const folder = config.file === "" ? [] : [dirname(resolve(config.file))];
   return [
-    flag("env", [...OWN_VARIABLES, ...variables, ...(programs.length > 0 ? ["PATH"] : [])]),
-    flag("sys", ["uid", "networkInterfaces"]),
-    flag("read", [...folder, ...owned, ...keyFiles, ...(hasFfi ? [programFolder()] : []), "/dev/null"]),
-    ...(owned.length > 0 ? [flag("write", owned)] : []),
-    ...(net.length > 0 ? [services.some(hasNames) ? "--allow-net" : flag("net", net)] : []),
-    ...(programs.length > 0 ? [flag("run", programs)] : []),
-    ...(hasFfi ? ["--allow-ffi"] : []),
+    need("env", [...OWN_VARIABLES, ...variables, ...(programs.length > 0 ? ["PATH"] : [])]),
+    need("sys", ["uid", "networkInterfaces"]),
+    need("read", [...folder, ...owned, ...keyFiles, ...(hasFfi ? [programFolder()] : []), "/dev/null"]),
+    ...(owned.length > 0 ? [need("write", owned)] : []),
+    ...(net.length > 0 ? [need("net", services.some(hasNames) ? [] : net)] : []),
+    ...(programs.length > 0 ? [need("run", programs)] : []),
+    ...(hasFfi ? [need("ffi", [])] : []),
   ];
 }
 
-function flag(name: string, values: readonly string[]): string {
-  return `--allow-${name}=${[...new Set(values)].sort().join(",")}`;
+function need(name: PermissionName, values: readonly string[]): Need {
+  return { name, values: [...new Set(values)].sort() };
+}
+
+function flagOf({ name, values }: Need): string {
+  return values.length === 0 ? `--allow-${name}` : `--allow-${name}=${values.join(",")}`;
+}
+
+/** Every permission has another word for what it is about. */
+const VALUE_KEYS: Readonly<Record<PermissionName, string>> = {
+  env: "variable",
+  sys: "kind",
+  read: "path",
+  write: "path",
+  net: "host",
+  run: "command",
+  ffi: "path",
+  import: "host",
+};
+
+function isGranted(name: PermissionName, value: string | undefined): boolean {
+  const descriptor = value === undefined ? { name } : { name, [VALUE_KEYS[name]]: value };
+  return Deno.permissions.querySync(descriptor as Deno.PermissionDescriptor).state === "granted";
 }
 
 function addressesOf(service: ServiceConfig): string[] {

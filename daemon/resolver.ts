@@ -6,6 +6,7 @@
 import { promises as dns } from "node:dns";
 import { isIP } from "node:net";
 import type { Clock, Timer } from "../clock.ts";
+import { netRefusal, permissionError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
 import { IpAddress } from "../net/address.ts";
 
@@ -23,6 +24,8 @@ export type LookUpName = (host: string) => Promise<NameAnswer>;
  * A name that only the hosts file knows has none: it is asked again after `LIMITS.hostsFileTtlMs`.
  */
 export async function lookUpName(host: string): Promise<NameAnswer> {
+  const refused = netRefusal(host);
+  if (refused !== undefined) throw refused;
   const found = await dns.lookup(host, { all: true });
   const addresses = found.flatMap((it) => IpAddress.tryParse(it.address) ?? []);
   const records = isIP(host) === 0 ? await dns.resolve4(host, { ttl: true }).catch(() => []) : [];
@@ -88,7 +91,7 @@ export class Resolver {
     try {
       answer = await this.#lookUp(watch.host);
     } catch (error) {
-      problem = messageOf(error);
+      problem = permissionError(error)?.message ?? messageOf(error);
     }
     if (watch.stopped) return;
     try {

@@ -8,6 +8,7 @@ import { formatEndpoint, isNamed } from "../net/endpoint.ts";
 import { backendFindings, type BackendQuestion } from "./backend_checks.ts";
 import type { Diagnosis } from "./finding.ts";
 import { type Host, isLocal } from "./host.ts";
+import { blindness } from "./host_checks.ts";
 
 /** Services of a director's config that have one of this host's addresses as a destination. */
 export function backendQuestions({ services }: Config, host: Host): BackendQuestion[] {
@@ -38,7 +39,7 @@ export function diagnoseBackend(host: Host, questions: readonly BackendQuestion[
     };
   }
   return {
-    host: [],
+    host: [...blindness(host)],
     services: questions.map((question) => {
       const { mode, virtualAddress, port } = question;
       const findings = backendFindings(host, question);

@@ -39,6 +39,8 @@ export interface Host {
   readonly system: string;
   /** Whether foreign functions may be called. */
   readonly hasFfi: boolean;
+  /** Whether Deno lets nothing below /proc and /sys be read. */
+  readonly isBlind: boolean;
   /** Text of a file below /proc or /sys, without the line end; undefined when there is none or it may not be read. */
   read(path: string): string | undefined;
   /** Names in a folder below /proc or /sys; none when it cannot be read. */

@@ -23,6 +23,7 @@ export type HostCheck = (host: Host) => Iterable<Finding>;
 
 /** All of them, in the order in which they are shown. */
 export const HOST_CHECKS: readonly HostCheck[] = [
+  blindness,
   descriptors,
   localPorts,
   backlog,
@@ -31,6 +32,17 @@ export const HOST_CHECKS: readonly HostCheck[] = [
   connectionTracking,
   kernelDirector,
 ];
+
+/** What cannot be seen is not found: then silence is no good news. */
+export function* blindness(host: Host): Iterable<Finding> {
+  if (!host.isBlind) return;
+  yield warning(
+    "blind",
+    "Deno does not let lvsd read /proc and /sys: capabilities, switches, routes and who holds a port are unknown, " +
+      "and what is said of them here is a guess",
+    "# start it with --allow-all, as ./lvsd doctor and the built file do",
+  );
+}
 
 function* descriptors(host: Host): Iterable<Finding> {
   const [, soft = ""] = /^Max open files\s+(\d+)/m.exec(host.read("/proc/self/limits") ?? "") ?? [];

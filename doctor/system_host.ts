@@ -29,6 +29,15 @@ export class SystemHost implements Host {
     return Deno.permissions.querySync({ name: "ffi" }).state === "granted";
   }
 
+  get isBlind(): boolean {
+    try {
+      Deno.statSync("/proc/self/limits");
+      return false;
+    } catch (error) {
+      return error instanceof Deno.errors.NotCapable;
+    }
+  }
+
   read(path: string): string | undefined {
     try {
       return Deno.readTextFileSync(path).trimEnd();

@@ -4,6 +4,7 @@
  * @module
  */
 import dgram from "node:dgram";
+import { netRefusal } from "../errors.ts";
 import { IpAddress } from "../net/address.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import { type CheckDatagrams, CheckError } from "./check.ts";
@@ -48,6 +49,8 @@ class NodeDatagrams implements CheckDatagrams {
   /** Resolves when the socket has a port of its own. */
   bound(): Promise<void> {
     if (this.#error !== undefined) return Promise.reject(this.#error);
+    const refused = netRefusal(this.#target.address.family === 4 ? "0.0.0.0:0" : "[::]:0");
+    if (refused !== undefined) return Promise.reject(refused);
     return new Promise((resolve, reject) => {
       this.#socket.once("error", reject);
       this.#socket.once("close", () => reject(this.#error));

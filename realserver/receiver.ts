@@ -100,7 +100,8 @@ function removeDead(unixSockets: UnixSockets, path: string): void {
   let isSocket: boolean | null;
   try {
     isSocket = stat(path).isSocket;
-  } catch {
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
     return;
   }
   const probe = isSocket === true ? unixSockets.connect(path) : 0;

@@ -6,6 +6,7 @@
 import { Worker } from "node:worker_threads";
 import { SystemError } from "../errors.ts";
 import type { IpAddress } from "../net/address.ts";
+import { workerModule } from "../sys/worker_module.ts";
 import { TUNNEL_WORD, TUNNEL_WORDS, type TunnelStart } from "./tunnel_words.ts";
 
 /** Packets taken apart so far, and those that were refused. */
@@ -35,13 +36,12 @@ export class TunnelEnd {
   static async start(virtualAddresses: readonly IpAddress[], port: number): Promise<TunnelEnd> {
     const words = new Int32Array(new SharedArrayBuffer(TUNNEL_WORDS * 4));
     const start: TunnelStart = { words, port, virtualAddresses: virtualAddresses.map(String) };
-    const worker = new Worker(new URL("./tunnel_worker.ts", import.meta.url), { workerData: start });
+    const worker = new Worker(workerModule("tunnel_worker", import.meta.url), { workerData: start });
     const failed = new Promise<never>((_, reject) => {
-      worker.on(
-        "error",
-        (error: Error) =>
-          reject(new SystemError("TUNNEL_FAILED", `the tunnel's end did not start: ${error.message}`, {})),
-      );
+      const fail = (why: string) =>
+        reject(new SystemError("TUNNEL_FAILED", `the tunnel's end did not start: ${why}`, {}));
+      worker.on("message", fail);
+      worker.on("error", ({ message }: Error) => fail(message));
     });
     const waiting = Atomics.waitAsync(words, TUNNEL_WORD.ready, 0);
     if (waiting.async) await Promise.race([waiting.value, failed]);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { workerData } from "node:worker_threads";
+import { parentPort, workerData } from "node:worker_threads";
 import { IpAddress } from "../net/address.ts";
 import { IpPacket } from "../packet/ip_packet.ts";
 import { IP_PROTOCOL } from "../packet/transport.ts";
@@ -66,4 +66,9 @@ function inlets(port: number): TunnelInlet[] {
   return port === 0 ? raw : [...raw, { family: 6, protocol: IP_PROTOCOL.udp, port }];
 }
 
-main(workerData);
+try {
+  main(workerData);
+} catch (error) {
+  // Thrown, the runtime would print it with its stack.
+  parentPort?.postMessage(error instanceof Error ? error.message : String(error));
+}

@@ -5,12 +5,16 @@
  */
 import { createHash } from "node:crypto";
 import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import metadata from "../deno.json" with { type: "json" };
-import { EXIT, LvsdError, UsageError } from "../errors.ts";
+import { commitOf } from "../cli/version.ts";
+import { EXIT, LvsdError, SystemError, UsageError } from "../errors.ts";
 import { bundle } from "./packaging/bundle.ts";
 import { carryRuntime } from "./packaging/carried_runtime.ts";
 import { compileBundle, TARGETS } from "./packaging/compiled.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 const USAGE = `deno task compile - lvsd as one executable, workers and all
 
@@ -24,7 +28,9 @@ Usage: deno task compile [--output FILE] [--target TARGET]
 
 deno compile takes its runtime (denort) from \$DENORT_BIN, from Deno's cache, or from dl.deno.land.
 
-Exit codes: 0 built, 2 usage, 3 the runtime cannot be had or a tool is missing.
+The last line of the output says whether the file was run here; a file for another machine is not verified.
+
+Exit codes: 0 built, 2 usage, 3 the runtime cannot be had, a tool is missing, or the file does not run.
 
 Example:
   deno task compile --carry-runtime && ./dist/lvsd demo
@@ -52,7 +58,7 @@ async function build(args: readonly string[]): Promise<number> {
   const directory = await Deno.makeTempDir({ prefix: "lvsd-compile-" });
   try {
     await Deno.mkdir(join(output, ".."), { recursive: true });
-    const commit = await commitOf();
+    const commit = await commitOf(ROOT);
     write(Deno.stderr, "bundling ...\n");
     const files = await bundle(directory);
     if (options["carry-runtime"] === true) {
@@ -62,7 +68,9 @@ async function build(args: readonly string[]): Promise<number> {
       write(Deno.stderr, "deno compile ...\n");
       await compileBundle({ files, output, commit, target: options.target });
     }
-    await report(output, options["carry-runtime"] === true ? "carried runtime" : "deno compile");
+    write(Deno.stderr, "trying it out ...\n");
+    const runs = await tryOut(output, options.target, directory);
+    await report(output, options["carry-runtime"] === true ? "carried runtime" : "deno compile", runs);
     return EXIT.ok;
   } finally {
     await Deno.remove(directory, { recursive: true });
@@ -100,21 +108,30 @@ function readOptions(args: readonly string[]): Options {
   }
 }
 
-/** Short hash of what is built, with a mark when the work tree differs from it. */
-async function commitOf(): Promise<string> {
-  const git = new Deno.Command("git", {
-    args: ["describe", "--always", "--dirty", "--abbrev=10"],
-    stderr: "null",
+/** What came of trying the file: it is never said to be good without having run. */
+async function tryOut(output: string, target: string | undefined, directory: string): Promise<string> {
+  if (target !== undefined && target !== Deno.build.target) {
+    return `not verified: it is for ${target}, and this is ${Deno.build.target}`;
+  }
+  const { code, stdout, stderr } = await new Deno.Command(output, {
+    args: ["--version"],
+    env: { XDG_CACHE_HOME: join(directory, "cache"), TMPDIR: directory },
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
+  if (code === 0) return text(stdout);
+  throw new SystemError("BUILT_FILE_FAILED", `${output} was built but does not run: ${text(stderr)}`, {
+    code,
   });
-  const { code, stdout } = await git.output().catch(() => ({ code: 1, stdout: new Uint8Array() }));
-  return code === 0 ? new TextDecoder().decode(stdout).trim() : "unknown";
 }
 
-async function report(output: string, kind: string): Promise<void> {
+async function report(output: string, kind: string, runs: string): Promise<void> {
   const bytes = await Deno.readFile(output);
   const sum = createHash("sha256").update(bytes).digest("hex");
   const size = (bytes.length / 1e6).toFixed(1);
-  write(Deno.stdout, `${output}\n  kind    ${kind}\n  size    ${size} MB\n  sha256  ${sum}\n`);
+  write(
+    Deno.stdout,
+    `${output}\n  kind    ${kind}\n  size    ${size} MB\n  sha256  ${sum}\n  runs    ${runs}\n`,
+  );
 }
 
 function write(output: { writeSync(bytes: Uint8Array): number }, text: string): void {

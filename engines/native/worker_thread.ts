@@ -6,6 +6,7 @@
 import { fileURLToPath } from "node:url";
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import type { EventFd } from "../../sys/event_fd.ts";
+import { isFromSources, workerModule } from "../../sys/worker_module.ts";
 import type { EndedConnection } from "../engine.ts";
 import type { EngineMemory } from "./engine_memory.ts";
 import type { EventRecord } from "./event_record.ts";
@@ -14,12 +15,10 @@ import type { Command, Report, WorkerStart } from "./messages.ts";
 
 /** Folder of the program: a worker is loaded at run time, which takes the permission to read all that it imports. */
 export function programFolder(): string {
-  return fileURLToPath(new URL(isSource() ? "../.." : ".", import.meta.url)).replace(/\/$/, "");
-}
-
-/** In a bundle the workers lie beside the program. */
-function isSource(): boolean {
-  return import.meta.url.endsWith(".ts");
+  return fileURLToPath(new URL(isFromSources(import.meta.url) ? "../.." : ".", import.meta.url)).replace(
+    /\/$/,
+    "",
+  );
 }
 
 /** What a worker says, and that it is gone. */
@@ -87,8 +86,7 @@ export class WorkerThread {
       events,
       seed,
     };
-    // Next to this file under the same extension, so the path is right in the sources and in a bundle.
-    this.#worker = new Worker(new URL(`./worker.${isSource() ? "ts" : "js"}`, import.meta.url), {
+    this.#worker = new Worker(workerModule("worker", import.meta.url), {
       workerData: start satisfies WorkerStart,
       transferList: [port2],
     });

@@ -9,6 +9,7 @@ import type { Chain } from "../../hooks/rule.ts";
 import { LIMITS } from "../../limits.ts";
 import type { Random } from "../../net/random.ts";
 import type { Store } from "../../director/store.ts";
+import { workerModule } from "../../sys/worker_module.ts";
 import type { Binding, Engine, OpenBinding } from "../engine.ts";
 import type { Surroundings } from "./packet_path.ts";
 import type { Probe, ProbePath } from "./probes.ts";
@@ -227,9 +228,7 @@ export class PacketEngine implements Engine {
       isRealtime: this.#options.isRealtime ?? true,
       port: port2,
     };
-    // Next to this file under the same extension, so the path is right in the sources and in a bundle.
-    const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-    const worker = new Worker(new URL(`./packet_worker.${extension}`, import.meta.url), {
+    const worker = new Worker(workerModule("packet_worker", import.meta.url), {
       workerData: start,
       transferList: [port2],
     });

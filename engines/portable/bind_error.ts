@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { permissionError, SystemError } from "../../errors.ts";
+import { netRefusal, permissionError, SystemError } from "../../errors.ts";
 import { formatEndpoint } from "../../net/endpoint.ts";
 import type { Binding } from "../engine.ts";
 
@@ -62,19 +62,10 @@ export function bindError(binding: Binding, cause: unknown): SystemError {
   );
 }
 
-/**
- * node:net reports a refusal of Deno's where nobody can catch it, and FFI goes around the runtime's permissions: so it is
- * asked first.
- *
- * @throws {SystemError} `PERMISSION_DENIED`
- */
+/** @throws {SystemError} `PERMISSION_DENIED` */
 export function assertListenAllowed(binding: Binding): void {
-  const host = formatEndpoint(binding.listen);
-  if (Deno.permissions.querySync({ name: "net", host }).state === "granted") return;
-  throw bindError(
-    binding,
-    new Deno.errors.NotCapable(`Requires net access to "${host}", run again with the --allow-net flag`),
-  );
+  const refused = netRefusal(formatEndpoint(binding.listen));
+  if (refused !== undefined) throw bindError(binding, refused);
 }
 
 /** `EADDRINUSE` and the like: from a Node error, or from the class of a Deno one. */

@@ -13,6 +13,7 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 export const WORKER_MODULES: readonly string[] = [
   "engines/native/worker.ts",
   "engines/packet/packet_worker.ts",
+  "realserver/tunnel_worker.ts",
 ];
 
 /**

@@ -8,7 +8,7 @@ import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SystemError } from "../../errors.ts";
-import { ALL_PERMISSIONS, RUNTIME_FLAGS } from "./permissions.ts";
+import { ALL_PERMISSIONS, HOST_READERS, RUNTIME_FLAGS } from "./permissions.ts";
 
 const LAUNCHER = fileURLToPath(new URL("./launcher.sh", import.meta.url));
 
@@ -29,7 +29,7 @@ export async function carryRuntime(
   // tar gives root exactly these modes, and everybody else what the launcher's umask leaves of them.
   for (const name of names) await Deno.chmod(join(directory, name), name === "deno" ? 0o755 : 0o644);
   const payload = await outputOf("tar", ["-C", directory, "--owner=0", "--group=0", "-czf", "-", ...names]);
-  const sum = createHash("sha256").update(payload).digest("hex");
+  const sum = sumOf(payload);
   const platform = `${await line("uname", ["-s"])}-${await line("uname", ["-m"])}`;
   const template = await Deno.readTextFile(LAUNCHER);
   const script = fill(template, {
@@ -37,8 +37,11 @@ export async function carryRuntime(
     COMMIT: commit,
     PLATFORM: platform,
     PAYLOAD_SUM: sum,
+    FILES: names.join(" "),
+    FILES_SUM: await sumOfAll(directory, names),
     FLAGS: RUNTIME_FLAGS.join(" "),
     PERMISSIONS: ALL_PERMISSIONS.join(" "),
+    HOST_READERS: HOST_READERS.join(" | "),
   });
   const head = withPlace(script);
   const file = new Uint8Array(head.length + payload.length);
@@ -47,6 +50,17 @@ export async function carryRuntime(
   // Beside it and then in one step: a running lvsd keeps the file that it was started from.
   await Deno.writeFile(`${output}.new`, file, { mode: 0o755 });
   await Deno.rename(`${output}.new`, output);
+}
+
+function sumOf(bytes: Uint8Array | string): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** As the launcher adds them up: the sum of the files' sums, a line each. */
+async function sumOfAll(directory: string, names: readonly string[]): Promise<string> {
+  let sums = "";
+  for (const name of names) sums += `${sumOf(await Deno.readFile(join(directory, name)))}\n`;
+  return sumOf(sums);
 }
 
 function fill(template: string, values: Readonly<Record<string, string>>): string {

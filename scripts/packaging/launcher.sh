@@ -9,10 +9,12 @@ commit='@@COMMIT@@'
 platform='@@PLATFORM@@'
 payload_at=@@PAYLOAD_AT@@
 payload_sum='@@PAYLOAD_SUM@@'
+files='@@FILES@@'
+files_sum='@@FILES_SUM@@'
 flags='@@FLAGS@@'
 permissions='@@PERMISSIONS@@'
-# They read /proc and /sys, which Deno allows together with all else.
-case ${1:-} in doctor | realserver) permissions=--allow-all ;; esac
+# It reads /proc and /sys, which Deno allows together with all else.
+case ${1:-} in @@HOST_READERS@@) permissions=--allow-all ;; esac
 permissions=${LVSD_PERMISSIONS:-$permissions}
 
 note() { printf 'lvsd: %s\n' "$1" >&2; }
@@ -41,8 +43,16 @@ is_safe() {
   case $(ls -ld -- "$1") in d????-??-*) return 0 ;; *) return 1 ;; esac
 }
 
+files_sum_of() {
+  for name in $files; do sum_of <"$1/$name" || return 1; done | sum_of
+}
+
+# A copy of the folder, as in a layer of an image, has other inodes: then the content decides.
 is_whole() {
-  [ -f "$1/.stamp" ] && [ "$(cat "$1/.stamp")" = "$(stamp_of "$1")" ]
+  [ -f "$1/.stamp" ] || return 1
+  [ "$(cat "$1/.stamp")" = "$(stamp_of "$1")" ] && return 0
+  [ "$(files_sum_of "$1" 2>/dev/null)" = "$files_sum" ] || return 1
+  { stamp_of "$1" >"$1/.stamp"; } 2>/dev/null || true
 }
 
 unpack() {
@@ -57,37 +67,55 @@ unpack() {
   return 1
 }
 
-# Of two first starts at once one unpacks and the other waits; a lock whose holder is dead is nobody's.
+# Of two first starts at once one unpacks and the other waits, a minute at most. The link is made in one step and names
+# its holder; a lock whose holder is dead is nobody's.
 lock() {
-  until mkdir "$1.lock" 2>/dev/null; do
-    [ -d "$1.lock" ] || return 1
-    holder=$(cat "$1.lock/holder" 2>/dev/null || true)
-    if [ -n "$holder" ] && ! kill -0 "$holder" 2>/dev/null; then rm -rf "$1.lock"; else sleep 0.1; fi
+  tries=0
+  missed=0
+  until ln -s $$ "$1.lock" 2>/dev/null; do
+    if holder=$(readlink "$1.lock"); then
+      kill -0 "$holder" 2>/dev/null || rm -f "$1.lock"
+    else
+      missed=$((missed + 1))
+    fi
+    tries=$((tries + 1))
+    if [ $tries -ge 600 ] || [ $missed -ge 5 ]; then return 1; fi
+    sleep 0.1
   done
-  echo $$ >"$1.lock/holder"
 }
 
 # Unpacks beside it and moves it into place in one step: nobody ever sees half a folder.
 install_into() {
   lock "$1" || return 1
-  if ! { is_safe "$1" && is_whole "$1"; }; then
-    if unpack "$1.fresh.$$"; then
-      if [ -e "$1" ]; then
-        note "$1 is not as it was unpacked; it is replaced"
-        rm -rf "$1"
-      fi
-      mv "$1.fresh.$$" "$1"
-    fi
+  if ! is_safe "$1" || ! is_whole "$1"; then
+    unpack "$1.fresh.$$" && replace "$1" "$1.fresh.$$"
   fi
-  rm -rf "$1.lock"
+  rm -f "$1.lock"
   is_safe "$1" && is_whole "$1"
 }
 
-# Other versions go, unless a running process has its runtime from there.
+# Looks again: of two that found the same dead holder, one may have been faster.
+replace() {
+  if is_safe "$1" && is_whole "$1"; then
+    rm -rf "$2"
+    return
+  fi
+  if [ -e "$1" ]; then
+    note "$1 is not as it was unpacked; it is replaced"
+    rm -rf "$1"
+  fi
+  mv "$2" "$1"
+}
+
+# Other versions and what starts left that were killed go, unless a running process has its runtime from there.
 remove_others() {
   for other in "$1"/lvsd-*; do
-    case $other in "$2" | *.lock | *.fresh.*) continue ;; esac
-    # shellcheck disable=SC2012
+    case $other in
+      "$2") continue ;;
+      *.lock) kill -0 "$(readlink "$other")" 2>/dev/null && continue ;;
+      *.fresh.*) kill -0 "${other##*.}" 2>/dev/null && continue ;;
+    esac
+    # shellcheck disable=SC2010,SC2012
     ls -l /proc/[0-9]*/exe 2>/dev/null | grep -qF -- "$other/" || rm -rf "$other"
   done
 }

@@ -27,3 +27,11 @@ export const ALL_PERMISSIONS: readonly string[] = [
   "--allow-run",
   "--allow-ffi",
 ];
+
+/** Subcommands that read /proc and /sys, of which Deno allows no part alone. */
+export const HOST_READERS: readonly string[] = ["doctor"];
+
+/** What the launchers ask for when the first word is this one. */
+export function permissionsOf(subcommand: string | undefined): readonly string[] {
+  return HOST_READERS.some((it) => it === subcommand) ? ["--allow-all"] : ALL_PERMISSIONS;
+}

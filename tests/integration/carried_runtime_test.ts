@@ -1,83 +1,11 @@
 /** The one-file build: what it needs of a machine, and what it does when the machine does not play along. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { BuiltFile, ROOT } from "./built_file.ts";
+import { tryFeatures } from "./built_file_features.ts";
 import { startEcho } from "./echo_servers.ts";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const ignore = Deno.build.os !== "linux";
-/** Neither deno nor node is there. */
-const PATH = "/usr/bin:/bin";
-
-interface Run {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** The built file in a folder of its own, and caches to start it with. */
-class BuiltFile implements AsyncDisposable {
-  readonly directory: string;
-
-  private constructor(directory: string) {
-    this.directory = directory;
-  }
-
-  static async build(): Promise<BuiltFile> {
-    const built = new BuiltFile(await Deno.makeTempDir({ prefix: "lvsd-built-" }));
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", join(ROOT, "scripts/compile.ts"), "--carry-runtime", "-o", built.file],
-      cwd: ROOT,
-    }).output();
-    const text = new TextDecoder().decode(stdout);
-    assert.equal(code, 0, new TextDecoder().decode(stderr));
-    assert.match(text, /kind +carried runtime\n +size +\d+\.\d MB\n +sha256 +[0-9a-f]{64}\n$/);
-    return built;
-  }
-
-  get file(): string {
-    return join(this.directory, "lvsd");
-  }
-
-  /** A fresh cache folder. */
-  cache(name: string): string {
-    return join(this.directory, name);
-  }
-
-  /** Where it unpacked itself. */
-  unpacked(cache: string): string {
-    const folders = [...Deno.readDirSync(join(cache, "lvsd"))].map((it) => it.name);
-    assert.equal(folders.length, 1, `${folders}`);
-    return join(cache, "lvsd", folders[0] ?? "");
-  }
-
-  async run(cache: string, words: readonly string[], file = this.file, env = {}): Promise<Run> {
-    const { code, stdout, stderr } = await new Deno.Command(file, {
-      args: [...words],
-      clearEnv: true,
-      cwd: this.directory,
-      env: { PATH, XDG_CACHE_HOME: cache, TMPDIR: this.directory, ...env },
-    }).output();
-    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-    return { code, out: text(stdout), err: text(stderr) };
-  }
-
-  async version(cache: string): Promise<string> {
-    const { code, out, err } = await this.run(cache, ["--version"]);
-    assert.equal(code, 0, err);
-    assert.match(out, /^lvsd \d+\.\d+\.\d+ \(carried runtime, commit \S+; deno 2\./);
-    return err;
-  }
-
-  /** Folders of runs that left nothing else. */
-  leftovers(): string[] {
-    return [...Deno.readDirSync(this.directory)].map((it) => it.name).filter((it) => /^lvsd-/.test(it));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Deno.remove(this.directory, { recursive: true });
-  }
-}
 
 Deno.test({
   name: "one file: starts without deno or node, and copes with its surroundings",
@@ -100,16 +28,7 @@ Deno.test({
       assert.equal((mode ?? 0) & 0o777, 0o700);
     });
 
-    await t.step("demo balances, check checks, simulate reads its standard input", async () => {
-      const cache = built.cache("plain");
-      const demo = await built.run(cache, ["demo", "--seconds", "2", "--traffic", "20"]);
-      assert.equal(demo.code, 0, demo.err);
-      assert.match(demo.out, /web-3 [1-9]\d* /);
-      const check = await built.run(cache, ["check", join(ROOT, "config.example.yaml")]);
-      assert.match(check.out, /: ok, \d+ services/);
-      const wrong = await built.run(cache, ["rnu"]);
-      assert.equal(wrong.code, 2, wrong.err);
-    });
+    await tryFeatures(t, built);
 
     await t.step("three first starts at once", async () => {
       const cache = built.cache("crowded");
@@ -132,17 +51,46 @@ Deno.test({
       await built.version(cache);
       const folder = built.unpacked(cache);
       await Deno.rename(folder, `${built.directory}/away`);
-      await Deno.mkdir(`${folder}.lock`);
-      await Deno.writeTextFile(`${folder}.lock/holder`, "999999999\n");
+      await Deno.symlink("999999999", `${folder}.lock`);
+      await Deno.mkdir(`${folder}.fresh.999999999`);
       await built.version(cache);
+      assert.deepEqual([...Deno.readDirSync(join(cache, "lvsd"))].map((it) => join(cache, "lvsd", it.name)), [
+        folder,
+      ]);
     });
+
+    await t.step(
+      "a copy of the cache, as in an image, is known by its content, on a read-only disk too",
+      async () => {
+        const cache = built.cache("original");
+        await built.version(cache);
+        const copy = built.cache("copy");
+        await command("cp", ["-a", cache, copy]);
+        if (Deno.uid() !== 0) return void assert.equal(await built.version(copy), "");
+        await command("mount", ["--bind", copy, copy]);
+        await command("mount", ["-o", "remount,bind,ro", copy]);
+        try {
+          assert.equal(await built.version(copy), "");
+        } finally {
+          await command("umount", [copy]);
+        }
+      },
+    );
 
     await t.step("another version goes when this one moves in, unless somebody runs it", async () => {
       const cache = built.cache("upgraded");
-      await Deno.mkdir(join(cache, "lvsd/lvsd-0.0.1-000000000000"), { recursive: true, mode: 0o700 });
+      const [idle, busy] = ["0.0.1", "0.0.2"].map((it) => join(cache, `lvsd/lvsd-${it}-000000000000`));
+      assert.ok(idle !== undefined && busy !== undefined);
+      for (const it of [idle, busy]) await Deno.mkdir(it, { recursive: true, mode: 0o700 });
       await Deno.chmod(join(cache, "lvsd"), 0o700);
+      await Deno.copyFile("/bin/sleep", join(busy, "deno"));
+      const runner = new Deno.Command(join(busy, "deno"), { args: ["60"] }).spawn();
       await built.version(cache);
-      built.unpacked(cache);
+      runner.kill("SIGKILL");
+      await runner.status;
+      const left = [...Deno.readDirSync(join(cache, "lvsd"))].map((it) => join(cache, "lvsd", it.name));
+      assert.equal(left.length, 2, `${left}`);
+      assert.ok(left.includes(busy));
     });
 
     await t.step(
@@ -166,9 +114,7 @@ Deno.test({
         args: ["run", "--tcp", "127.0.0.1:0", "--to", echo.address, "--admin", "off"],
         clearEnv: true,
         env: {
-          PATH,
-          XDG_CACHE_HOME: "/proc",
-          TMPDIR: built.directory,
+          ...built.surroundings("/proc"),
           LVSD_SOCKET: `${built.directory}/control.sock`,
         },
         stdout: "null",
@@ -212,6 +158,29 @@ Deno.test({
         await command("umount", [full]);
       }
     });
+  },
+});
+
+Deno.test({
+  name: "deno compile: builds and runs, or says that its runtime is not to be had",
+  ignore,
+  fn: async () => {
+    const directory = await Deno.makeTempDir({ prefix: "lvsd-compiled-" });
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", join(ROOT, "scripts/compile.ts"), "-o", join(directory, "lvsd")],
+      cwd: ROOT,
+    }).output();
+    const [out, err] = [stdout, stderr].map((it) => new TextDecoder().decode(it));
+    if (code === 0) assert.match(`${out}`, /kind +deno compile\n[^]*runs +lvsd \d.*\(deno compile, commit /);
+    else {
+      assert.equal(code, 3, err);
+      assert.match(
+        `${err}`,
+        /cannot get its runtime \(denort\): .*DENORT_BIN, or build with --carry-runtime\n$/,
+      );
+      assert.equal(Deno.env.get("DENORT_BIN"), undefined, err);
+    }
+    await Deno.remove(directory, { recursive: true });
   },
 });
 

@@ -1,18 +1,15 @@
 /** Mistakes on the command line and in the surroundings are answered in words, with the documented exit code. */
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
 import { EXIT } from "../../errors.ts";
 import { freePort } from "../peers/free_port.ts";
-
-const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
+import { lvsdProgram } from "../peers/lvsd_command.ts";
 
 function lvsd(...words: string[]): Promise<{ code: number; text: string }> {
   return lvsdWith(`${Deno.makeTempDirSync()}/control.sock`, ...words);
 }
 
 async function lvsdWith(socket: string, ...words: string[]): Promise<{ code: number; text: string }> {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", MAIN, ...words],
+  const { code, stdout, stderr } = await lvsdProgram(words, {
     env: { NO_COLOR: "1", LVSD_SOCKET: socket },
   }).output();
   const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);

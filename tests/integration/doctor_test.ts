@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import type { Diagnosis, Finding } from "../../doctor/finding.ts";
 import { inside, must, run } from "../../scripts/lab/command.ts";
+import { lvsdCommand } from "../peers/lvsd_command.ts";
 
 const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
 const PROGRAMS = ["ip", "sysctl", "setpriv", "setcap"] as const;
@@ -40,10 +41,11 @@ class PatientHost implements AsyncDisposable {
     return must(inside(NAMESPACE, ["sh", "-c", command]));
   }
 
-  /** Findings of `lvsd doctor`. @param before words in front of deno */
-  async doctor(words: readonly string[], before: readonly string[] = [Deno.execPath()]): Promise<Finding[]> {
+  /** Findings of `lvsd doctor`. @param deno another one to run the sources, with the words in front of it */
+  async doctor(words: readonly string[], deno?: readonly string[]): Promise<Finding[]> {
+    const all = ["doctor", "--json", ...words];
     const { stdout, stderr, code } = await run(
-      inside(NAMESPACE, [...before, "run", "-A", MAIN, "doctor", "--json", ...words]),
+      inside(NAMESPACE, deno === undefined ? lvsdCommand(all) : [...deno, "run", "-A", MAIN, ...all]),
     );
     assert.ok(code === 0 || code === 1, stderr);
     const { host, services }: Diagnosis = JSON.parse(stdout);

@@ -1,11 +1,10 @@
 /** Accepted sockets go to a receiver on this host, and answers bypass the director. */
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
 import { Echo, exchange } from "./byte_exchange.ts";
 import { DaemonSetting } from "./daemon_setting.ts";
+import { lvsdProgram } from "../peers/lvsd_command.ts";
 import { LvsdProcess } from "../peers/lvsd_process.ts";
 
-const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
 const ignore = Deno.build.os !== "linux";
 
 /** `lvsd realserver --receive` as a process. */
@@ -17,8 +16,7 @@ class ReceiverProcess implements AsyncDisposable {
   }
 
   static async start(path: string, to: string): Promise<ReceiverProcess> {
-    const child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", MAIN, "realserver", "--receive", path, "--to", to],
+    const child = lvsdProgram(["realserver", "--receive", path, "--to", to], {
       stdout: "piped",
       stderr: "inherit",
     }).spawn();

@@ -3,24 +3,22 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { NamedServer } from "./daemon_setting.ts";
 import { freePort } from "../peers/free_port.ts";
+import { lvsdCommand, lvsdProgram } from "../peers/lvsd_command.ts";
 import { PeerProcess } from "../peers/peer_process.ts";
 import { ToolPeer } from "../peers/tool_peer.ts";
 
-const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
 const CLIENTS = 50;
 /** Of each client of the test with many. */
 const ROUNDS = 4;
 
 /** `lvsd run` with the control socket and the state file in a folder that the caller keeps. */
 function startEmpty(folder: string): Promise<PeerProcess> {
-  return PeerProcess.start((port) =>
-    Promise.resolve({
-      command: Deno.execPath(),
-      args: ["run", "-A", MAIN, "run", "--admin", `127.0.0.1:${port}`, "--state", `${folder}/state`],
-      env: { LVSD_SOCKET: `${folder}/control.sock` },
-      ready: { line: / ready: services / },
-    })
-  );
+  return PeerProcess.start((port) => {
+    const words = ["run", "--admin", `127.0.0.1:${port}`, "--state", `${folder}/state`];
+    const [command, ...args] = lvsdCommand(words);
+    const env = { LVSD_SOCKET: `${folder}/control.sock` };
+    return Promise.resolve({ command, args, env, ready: { line: / ready: services / } });
+  });
 }
 
 /** A folder for control socket and state, gone at the end. */
@@ -222,8 +220,7 @@ Deno.test("--state: a damaged file is reported and nothing is started on a guess
   const path = `${folder}/state`;
   const text = await Deno.readTextFile(path);
   await Deno.writeTextFile(path, text.replace("-s wlc", "-s rr"));
-  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", MAIN, "run", "--admin", "off", "--state", path],
+  const { code, stderr } = await lvsdProgram(["run", "--admin", "off", "--state", path], {
     env: { LVSD_SOCKET: `${folder}/other.sock` },
     stdout: "null",
     stderr: "piped",

@@ -1,7 +1,7 @@
 /** One config with a NAT, a DR and a TUN service: real packets for root, by sockets for an ordinary user, and status says which. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { OWN_VARIABLES } from "../../daemon/permissions.ts";
+import { OWN_VARIABLES } from "../../daemon/permission_table.ts";
 import { inside, run } from "../../scripts/lab/command.ts";
 import { ADDRESS, namespaceOf } from "../../scripts/lab/topology.ts";
 import { bundle } from "../../scripts/packaging/bundle.ts";

@@ -4,7 +4,6 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { ServiceStatus } from "../../admin/source.ts";
 import { inside, must, run } from "../../scripts/lab/command.ts";
 import { missingForLab } from "../../scripts/lab/needs.ts";
@@ -16,8 +15,8 @@ import {
   namespaceOf,
   removeTopology,
 } from "../../scripts/lab/topology.ts";
+import { lvsdCommand } from "../peers/lvsd_command.ts";
 
-const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
 const TRIES = 200;
 const TRY_MS = 100;
 /** curl's exit code; a reset connection is 7. */
@@ -99,7 +98,7 @@ class LabDaemon {
   }
 
   #inside(words: readonly string[]): string[] {
-    return inside(namespaceOf("director"), [Deno.execPath(), "run", "-A", MAIN, ...words]);
+    return inside(namespaceOf("director"), lvsdCommand(words));
   }
 }
 

@@ -1,11 +1,10 @@
 /** What systemd is told over $NOTIFY_SOCKET; the test listens in its place. */
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
 import { ERRNO } from "../../sys/errno.ts";
 import { NotifySocket } from "../../sys/notify_socket.ts";
+import { lvsdProgram } from "../peers/lvsd_command.ts";
 import { peerTest, requirePeer } from "../peers/required_peers.ts";
 
-const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
 const ignore = Deno.build.os !== "linux";
 
 /** Listens as systemd does. */
@@ -52,11 +51,10 @@ class Manager implements AsyncDisposable {
 
 function start(
   manager: Manager,
-  permissions: readonly string[],
   env: Record<string, string>,
+  permissions?: readonly string[],
 ): Deno.ChildProcess {
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", "--unstable-net", ...permissions, MAIN, "run", "-c", manager.file],
+  return lvsdProgram(["run", "-c", manager.file], {
     env: {
       NO_COLOR: "1",
       LVSD_SOCKET: `${manager.directory}/control.sock`,
@@ -64,7 +62,7 @@ function start(
       ...env,
     },
     stderr: "piped",
-  }).spawn();
+  }, permissions).spawn();
 }
 
 async function ended(child: Deno.ChildProcess): Promise<{ code: number; log: string }> {
@@ -78,7 +76,7 @@ Deno.test({
   fn: async () => {
     await using manager = await Manager.listen();
     await Deno.writeTextFile(manager.file, "admin: {listen: off}\n");
-    const child = start(manager, ["-A"], { WATCHDOG_USEC: "100000" });
+    const child = start(manager, { WATCHDOG_USEC: "100000" });
     assert.deepEqual(await manager.any(), { READY: "1", STATUS: "0 services" });
     assert.deepEqual(await manager.any(), { WATCHDOG: "1" });
     assert.deepEqual(await manager.any(), { WATCHDOG: "1" });
@@ -110,7 +108,7 @@ Deno.test({
   fn: async () => {
     await using manager = await Manager.listen();
     await Deno.writeTextFile(manager.file, "admin: {listen: off}\n");
-    const child = start(manager, ["-A"], { WATCHDOG_USEC: "1000", WATCHDOG_PID: "1" });
+    const child = start(manager, { WATCHDOG_USEC: "1000", WATCHDOG_PID: "1" });
     assert.deepEqual(await manager.any(), { READY: "1", STATUS: "0 services" });
     await Deno.remove(manager.path);
     child.kill("SIGTERM");
@@ -126,7 +124,7 @@ Deno.test({
   fn: async () => {
     await using manager = await Manager.listen();
     await Deno.writeTextFile(manager.file, "admin: {listen: off, socket: off}\n");
-    const child = start(manager, ["--allow-read", "--allow-env", "--allow-net", "--allow-sys"], {});
+    const child = start(manager, {}, ["--allow-read", "--allow-env", "--allow-net", "--allow-sys"]);
     const log = child.stderr.pipeThrough(new TextDecoderStream());
     let text = "";
     for await (const chunk of log) {

@@ -1,14 +1,11 @@
 /** A daemon is asked why, for its record, and what another scheduler would have done. */
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
+import { lvsdProgram } from "../peers/lvsd_command.ts";
 import { LvsdProcess } from "../peers/lvsd_process.ts";
 import { NamedServer } from "./daemon_setting.ts";
 
-const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
-
 async function lvsd(url: string, ...words: string[]): Promise<{ code: number; out: string }> {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", MAIN, ...words, "--url", url],
+  const { code, stdout, stderr } = await lvsdProgram([...words, "--url", url], {
     env: { NO_COLOR: "1" },
   }).output();
   return { code, out: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
@@ -48,9 +45,7 @@ Deno.test("explain, record, simulate and whatif with a running daemon", async ()
   assert.match(text, /^# from the start/m);
   assert.match(text, /^@[\d.]+ms service tcp:127\.0\.0\.1:0 wlc$/m);
 
-  const { code, stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", MAIN, "simulate", script],
-  }).output();
+  const { code, stdout } = await lvsdProgram(["simulate", script]).output();
   const played = new TextDecoder().decode(stdout);
   assert.equal(code, 0, played);
   assert.match(played, new RegExp(`${a.address} +1 +${counts.a} `));
@@ -112,8 +107,7 @@ services:
 `;
 
 async function explainWith(config: string, ...words: string[]): Promise<{ code: number; text: string }> {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", MAIN, "explain", "-c", config, ...words],
+  const { code, stdout, stderr } = await lvsdProgram(["explain", "-c", config, ...words], {
     env: { NO_COLOR: "1" },
   }).output();
   return { code, text: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };

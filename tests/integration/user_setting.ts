@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { run } from "../../scripts/lab/command.ts";
 import { bundle } from "../../scripts/packaging/bundle.ts";
-import { ALL_PERMISSIONS, RUNTIME_FLAGS } from "../../scripts/packaging/permissions.ts";
+import { permissionsOf, RUNTIME_FLAGS } from "../../scripts/packaging/permissions.ts";
+import { LVSD_BIN } from "../peers/lvsd_command.ts";
 
 /** Why it cannot be tried here; a reason fails the test where CI=true promises everything. */
 export async function obstacle(): Promise<string | undefined> {
@@ -29,7 +30,8 @@ export class Installed implements AsyncDisposable {
     const directory = await Deno.makeTempDir({ prefix: "lvsd-installed-" });
     const installed = new Installed(directory, `lvsd-user-${Deno.pid}`);
     await Deno.chmod(directory, 0o755);
-    await bundle(directory);
+    if (LVSD_BIN === undefined) await bundle(directory);
+    else await Deno.copyFile(LVSD_BIN, join(directory, "lvsd"));
     await Deno.copyFile(Deno.execPath(), join(directory, "deno"));
     await Deno.chmod(join(directory, "deno"), 0o755);
     await done(["ip", "netns", "add", installed.#namespace]);
@@ -41,16 +43,13 @@ export class Installed implements AsyncDisposable {
     return join(this.directory, name);
   }
 
-  /** The command that runs lvsd, as the built file's launcher does. */
-  lvsd(words: readonly string[]): string[] {
-    return [
-      this.path("deno"),
-      "run",
-      ...RUNTIME_FLAGS,
-      ...ALL_PERMISSIONS,
-      this.path("lvsd.js"),
-      ...words,
-    ];
+  /** The command that runs lvsd: the built file, or what its launcher would do. */
+  lvsd(words: readonly string[], permissions: readonly string[] = permissionsOf(words[0])): string[] {
+    if (LVSD_BIN !== undefined) {
+      return ["env", `LVSD_PERMISSIONS=${permissions.join(" ")}`, this.path("lvsd"), ...words];
+    }
+    const flags = [...RUNTIME_FLAGS, ...permissions];
+    return [this.path("deno"), "run", ...flags, this.path("lvsd.js"), ...words];
   }
 
   /** A process in the namespace with an empty /run; what it says on standard error is collected. */

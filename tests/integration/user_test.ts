@@ -60,6 +60,7 @@ Deno.test({
       assert.equal(await lvsd.beside(["curl", "-sS", "http://127.0.0.1/"]), "hello");
     });
     await t.step("every thread is nobody's, with CAP_NET_BIND_SERVICE alone", () => {
+      assert.match(lvsd.log, /engine native/, "there are worker threads among them");
       assert.deepEqual(lvsd.credentials(CREDENTIALS), nobody("0000000000000400"));
     });
     await t.step("root's lvsd finds it, and a reload opens another low port", async () => {
@@ -78,10 +79,13 @@ Deno.test({
       assert.match(lvsd.log, /draining/);
     });
 
-    await t.step("without a low port no capability is left", async () => {
+    await t.step("without a low port no capability is left; the permissions of its config do", async () => {
       await Deno.writeTextFile(file, config(8_080));
-      await using plain = installed.start(installed.lvsd(words));
+      const listed = await server.beside(installed.lvsd(["permissions", file]));
+      await using plain = installed.start(installed.lvsd(words, listed.trim().split(" ")));
       await plain.says(/ ready: /);
+      assert.match(plain.log, /engine native/);
+      assert.doesNotMatch(plain.log, /--allow/);
       assert.deepEqual(plain.credentials(CREDENTIALS), nobody("0000000000000000"));
     });
     await t.step("what the user may not read or write is told before anything opens", async () => {

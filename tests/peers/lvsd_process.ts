@@ -1,9 +1,7 @@
 /** lvsd itself as a child process, as a user starts it. */
-import { fileURLToPath } from "node:url";
 import type { ServiceStatus, Status } from "../../admin/source.ts";
+import { lvsdCommand } from "./lvsd_command.ts";
 import { PeerProcess } from "./peer_process.ts";
-
-const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
 
 /** A configuration as it stands in the file; `admin` is filled in. */
 export interface LvsdConfig {
@@ -11,7 +9,7 @@ export interface LvsdConfig {
   readonly [section: string]: unknown;
 }
 
-/** A running lvsd with its admin address on a free port. `LVSD_BIN` names another program to run in place of main.ts. */
+/** A running lvsd with its admin address on a free port. */
 export class LvsdProcess implements AsyncDisposable {
   readonly #process: PeerProcess;
 
@@ -21,13 +19,12 @@ export class LvsdProcess implements AsyncDisposable {
 
   /** Starts it and waits until `/readyz` says that every service is bound and has a live destination. */
   static async start(config: LvsdConfig): Promise<LvsdProcess> {
-    const program = Deno.env.get("LVSD_BIN");
-    const [command, ...before] = program === undefined ? [Deno.execPath(), "run", "-A", MAIN] : [program];
     const process = await PeerProcess.start(async (port, directory) => {
       await writeConfig(config, port, directory);
+      const [command, ...args] = lvsdCommand(["run", "-c", configPath(directory)]);
       return {
-        command: command ?? "lvsd",
-        args: [...before, "run", "-c", configPath(directory)],
+        command,
+        args,
         ready: { url: `http://127.0.0.1:${port}/readyz` },
       };
     });

@@ -1,7 +1,8 @@
 /** The table of permissions in the docs, the wrapper and the built file say the same. */
 import assert from "node:assert/strict";
 import { loadConfig } from "../../../config/load.ts";
-import { FEATURES, permissionsFor } from "../../../daemon/permissions.ts";
+import { FEATURES } from "../../../daemon/permission_table.ts";
+import { permissionsFor } from "../../../daemon/permissions.ts";
 import { ALL_PERMISSIONS } from "../../../scripts/packaging/permissions.ts";
 
 const DOCS = "docs/deploy.md";

@@ -21,6 +21,7 @@ const ROUTES = [
 export class FakeHost implements Host {
   system = "linux";
   hasFfi = true;
+  isBlind = false;
   nowMs = Date.UTC(2026, 0, 1);
   readonly files = new Map<string, string>(Object.entries({
     "/proc/self/status": "CapEff:\t000001ffffffffff",
