@@ -24,7 +24,8 @@ Usage: lvsd rules [-x] [-Z] [--line-numbers] [--json] [--socket PATH | --url URL
 ${DAEMON_OPTIONS_USAGE}  -h, --help          this text
 
 Rules stand under "rules:" in the config file; docs/rules.md has them beside the iptables commands.
-In socket engines "pkts" are new connections, and datagrams of UDP clients without a session.
+In socket engines "pkts" are new connections, and datagrams of UDP clients without a session; the packet
+engine's packets are added.
 
 Exit codes: 0 done, 3 no daemon.
 

@@ -78,8 +78,15 @@ export function assemble(options: DaemonOptions, questions: AssemblyQuestions): 
       engines.engine.entryExpired(entry);
     },
   });
-  const rules = new RuleKeeper({ director, random, logger, serviceName: questions.serviceName });
-  const engines = new Engines({
+  const rules: RuleKeeper = new RuleKeeper({
+    director,
+    random,
+    logger,
+    serviceName: questions.serviceName,
+    counted: () => engines.ruleCounters,
+    onZero: () => engines.zeroRuleCounters(),
+  });
+  const engines: Engines = new Engines({
     director,
     traffic: rules.gate,
     events,

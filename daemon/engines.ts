@@ -210,6 +210,15 @@ export class Engines {
     await this.#packet?.setRules(rules, services.map((it) => it.name));
   }
 
+  /** What the packet engine's worker has counted of the rules. */
+  get ruleCounters(): Float64Array | undefined {
+    return this.#packet?.ruleCounters;
+  }
+
+  zeroRuleCounters(): void {
+    this.#packet?.zeroRuleCounters();
+  }
+
   /** Rules came, changed or went: whether new connections have to be judged, and whether live ones are counted. */
   judge(areJudged: boolean, areCounted: boolean): void {
     this.#native?.judge(areJudged, areCounted);

@@ -30,12 +30,17 @@ export interface RuleKeeperOptions {
   readonly logger: Logger;
   /** Name of a service by its handle. */
   readonly serviceName: (handle: number) => string;
+  /** What the packet engine's worker has counted of the same rules. */
+  readonly counted?: () => Float64Array | undefined;
+  /** The worker's counters begin at 0 again. */
+  readonly onZero?: () => void;
 }
 
 /** Keeps rules in step with the configuration. */
 export class RuleKeeper {
   /** What an engine is given in the place of the director. */
   readonly gate: RuleGate;
+  readonly #options: RuleKeeperOptions;
   readonly #director: Director;
   readonly #random: Random;
   readonly #logger: Logger;
@@ -46,7 +51,9 @@ export class RuleKeeper {
   readonly #numbers = new Map<number, number>();
   #names: readonly string[] = [];
 
-  constructor({ director, random, logger, serviceName }: RuleKeeperOptions) {
+  constructor(options: RuleKeeperOptions) {
+    const { director, random, logger, serviceName } = options;
+    this.#options = options;
     this.#director = director;
     this.#random = random;
     this.#logger = logger;
@@ -97,7 +104,7 @@ export class RuleKeeper {
 
   status(): RulesStatus {
     const set = this.#hooks.rules;
-    return set === undefined ? { chains: [] } : rulesStatus(set);
+    return set === undefined ? { chains: [] } : rulesStatus(set, this.#options.counted?.());
   }
 
   /** What the rules would say of a new connection; writes their mark into the flow. */
@@ -116,6 +123,7 @@ export class RuleKeeper {
   zero(): RulesStatus {
     const before = this.status();
     this.#hooks.rules?.zero();
+    this.#options.onZero?.();
     return before;
   }
 

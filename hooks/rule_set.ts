@@ -23,6 +23,13 @@ export interface RuleSetOptions {
   readonly onLog: (rule: Rule, chain: Chain, view: PacketView) => void;
   /** The rules before: what did not change keeps its counters, tokens and sources. */
   readonly previous?: RuleSet;
+  /** Where to count, {@linkcode counterSlots} of them: shared memory, for another thread to read. */
+  readonly counters?: Float64Array;
+}
+
+/** Packets and bytes of each rule, then of each chain's policy. */
+export function counterSlots(chains: readonly Chain[]): number {
+  return 2 * chains.reduce((sum, it) => sum + it.rules.length + 1, 0);
 }
 
 /** Packets and bytes. */
@@ -62,7 +69,7 @@ export class RuleSet {
       return list.push(limiter) - 1;
     });
     this.#matcher = new Matcher(this.#compiled, list, connections);
-    this.#counters = new Float64Array(this.#identities.length * 2);
+    this.#counters = options.counters ?? new Float64Array(counterSlots(chains));
     this.#stack = new Int32Array(chains.length * 2);
     if (previous !== undefined) this.#takeCounters(previous);
   }
@@ -94,11 +101,15 @@ export class RuleSet {
     return { verdict: this.#walk(chain, view, nowMs, rules), rules };
   }
 
-  /** @param place number of a rule within its chain; left out: the chain's policy */
-  counters(chain: number, place?: number): RuleCounters {
+  /**
+   * @param place number of a rule within its chain; left out: the chain's policy
+   * @param others counters of an equal set in another thread, added up
+   */
+  counters(chain: number, place?: number, others?: Float64Array): RuleCounters {
     const first = this.#compiled.chains[chain * CHAIN_WORDS + CHAIN.firstRule] ?? 0;
     const at = 2 * (place === undefined ? this.#rules.length + chain : first + place);
-    return { packets: this.#counters[at] ?? 0, bytes: this.#counters[at + 1] ?? 0 };
+    const sum = (slot: number) => (this.#counters[slot] ?? 0) + (others?.[slot] ?? 0);
+    return { packets: sum(at), bytes: sum(at + 1) };
   }
 
   /** Chain and place of a rule by its number. */

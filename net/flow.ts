@@ -86,9 +86,8 @@ export class Flow {
   }
 }
 
-/** The same conversation seen from the other side. */
-export function reversed(flow: Flow): Flow {
-  const back = new Flow();
+/** The same conversation seen from the other side, in a flow that is refilled. */
+export function reversed(flow: Flow, back: Flow = new Flow()): Flow {
   back.family = flow.family;
   back.protocol = flow.protocol;
   back.client.set(flow.virtual);

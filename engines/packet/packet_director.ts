@@ -40,6 +40,7 @@ export interface PacketDirectorOptions {
   readonly forwards?: boolean;
   /** See {@linkcode WalkParts}. */
   readonly serviceOf?: (passage: Passage) => number;
+  readonly isKnown?: (passage: Passage) => boolean;
   /** Something came back to a check's port; see {@linkcode ServerProbes}. */
   readonly onProbed?: (port: number, segment: Uint8Array) => void;
   /** A connection began; the flow is used again. */
@@ -94,6 +95,7 @@ export class PacketDirector {
       host: this.#host,
       drops,
       serviceOf: options.serviceOf,
+      isKnown: options.isKnown,
     });
     const transmit = new Transmit({
       director,

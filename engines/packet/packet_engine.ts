@@ -6,6 +6,7 @@
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { SystemError } from "../../errors.ts";
 import type { Chain } from "../../hooks/rule.ts";
+import { counterSlots } from "../../hooks/rule_set.ts";
 import { LIMITS } from "../../limits.ts";
 import type { Random } from "../../net/random.ts";
 import type { Store } from "../../director/store.ts";
@@ -58,6 +59,8 @@ export class PacketEngine implements Engine {
   readonly #leaving = new Set<Binding>();
   #chains: readonly Chain[] = [];
   #serviceNames: readonly string[] = [];
+  /** In which the worker counts what its rules have met. */
+  #counters = new SharedArrayBuffer(0);
   #timer: ReturnType<typeof setInterval> | undefined;
   #worker: Worker | undefined;
   #port: MessagePort | undefined;
@@ -98,7 +101,18 @@ export class PacketEngine implements Engine {
   async setRules(chains: readonly Chain[], services: readonly string[]): Promise<void> {
     this.#chains = chains;
     this.#serviceNames = services;
+    this.#counters = new SharedArrayBuffer(counterSlots(chains) * Float64Array.BYTES_PER_ELEMENT);
     if (this.#port !== undefined) await this.#order({ kind: "rules", rules: this.#rules() });
+  }
+
+  /** Packets and bytes of each rule, then of each chain's policy, as the worker counts them. */
+  get ruleCounters(): Float64Array {
+    return new Float64Array(this.#counters);
+  }
+
+  /** Lets those counters begin at 0; the worker does it in its next turn. */
+  zeroRuleCounters(): void {
+    if (this.#port !== undefined) void this.#order({ kind: "zero" });
   }
 
   /** ActiveConn: a packet engine holds no sockets, the director knows. */
@@ -188,6 +202,7 @@ export class PacketEngine implements Engine {
       chains: packChains(this.#chains),
       services: this.#serviceNames,
       numbers: numbers.filter(([, number]) => number >= 0),
+      counters: this.#counters,
     };
   }
 

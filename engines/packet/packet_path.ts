@@ -100,6 +100,7 @@ export function followPacket(
     hooks,
     random,
     serviceOf: (passage) => rules.serviceOf(passage),
+    isKnown: (passage) => rules.isKnown(passage),
     onRoute: (translation, route, mtu) => steps.push(...routeSteps(translation, route, mtu)),
     emit: (out, bytes, from, to) => steps.push(wireStep(out, bytes.slice(from, to), surroundings.neighbours)),
   });

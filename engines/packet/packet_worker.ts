@@ -72,6 +72,7 @@ class PacketWorker {
       hooks,
       random,
       serviceOf: (passage) => rules.serviceOf(passage),
+      isKnown: (passage) => rules.isKnown(passage),
       onProbed: (port, segment) => this.#report({ kind: "probed", port, segment }),
       onNew: (entry, flow) => rules.opened(entry, flow),
       emit: (link, bytes, from, to, passage) => this.#loop.emit(link, bytes, from, to, passage),
@@ -102,6 +103,7 @@ class PacketWorker {
       if (order.kind === "rules") this.#rules.set(order.rules, this.#links);
       if (order.kind === "probe") this.#packets.probe(order.probe, this.#nowMs());
       if (order.kind === "unprobe") this.#packets.forgetProbe(order.port);
+      if (order.kind === "zero") this.#rules.zero();
       const counts = order.kind === "count" ? { counts: this.#counts() } : {};
       const sight = order.kind === "look" ? { sight: this.#look() } : {};
       this.#report({ kind: "done", id: order.id, ...counts, ...sight });

@@ -21,6 +21,8 @@ export interface PackedRules {
   readonly services: readonly string[];
   /** Numbers of the services that the engine serves, by handle. */
   readonly numbers: readonly (readonly [handle: number, number: number])[];
+  /** Shared memory in which the worker counts; absent: nobody reads its counters. */
+  readonly counters?: SharedArrayBuffer;
 }
 
 export function packChains(chains: readonly Chain[]): PlainChain[] {

@@ -36,6 +36,8 @@ export interface WalkParts {
   readonly drops: DropCounts;
   /** Number of a packet's service in the rules; absent: rules about services fit nothing. */
   readonly serviceOf?: ((passage: Passage) => number) | undefined;
+  /** Whether the director knows the packet's connection, as far as a rule asks; absent: nobody does. */
+  readonly isKnown?: ((passage: Passage) => boolean) | undefined;
 }
 
 /** Leads packets through hooks. */
@@ -58,6 +60,7 @@ export class RuleWalk {
     if (hooks.hasRules) {
       fillView(view, passage, outInterface);
       view.service = this.#parts.serviceOf?.(passage) ?? UNKNOWN;
+      view.state = this.#stateOf(passage);
     }
     const verdict = hooks.run(hook, view, nowMs);
     this.passage = before;
@@ -72,6 +75,16 @@ export class RuleWalk {
       this.#refuse(passage, view.rejectWith, nowMs);
     }
     return false;
+  }
+
+  /** A TCP segment says itself whether it begins something; of others the director knows the connection, or nobody. */
+  #stateOf(passage: Passage): number {
+    const { packet } = passage;
+    if (packet.protocol === IP_PROTOCOL.tcp && packet.hasTransport) {
+      const isFirst = (packet.tcpFlags & (TCP_FLAG.syn | TCP_FLAG.ack)) === TCP_FLAG.syn;
+      return isFirst ? STATE.new : STATE.established;
+    }
+    return this.#parts.isKnown?.(passage) === true ? STATE.established : STATE.new;
   }
 
   #refuse(passage: Passage, rejectWith: number, nowMs: number): void {
@@ -92,15 +105,7 @@ function fillView(view: PacketView, passage: Passage, outInterface: number): voi
   view.mark = passage.mark;
   view.inInterface = passage.interfaceIndex === NO_INTERFACE ? UNKNOWN : passage.interfaceIndex;
   view.outInterface = outInterface;
-  view.state = stateOf(passage);
   view.bytes = packet.length;
   view.rule = -1;
   view.chain = -1;
-}
-
-/** By the packet alone: only a TCP segment says whether it begins something. */
-function stateOf({ packet }: Passage): number {
-  if (packet.protocol !== IP_PROTOCOL.tcp || !packet.hasTransport) return STATE.new;
-  const isFirst = (packet.tcpFlags & (TCP_FLAG.syn | TCP_FLAG.ack)) === TCP_FLAG.syn;
-  return isFirst ? STATE.new : STATE.established;
 }

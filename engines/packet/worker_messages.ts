@@ -36,6 +36,7 @@ export type Order =
   | { readonly kind: "unprobe"; readonly id: number; readonly port: number }
   | { readonly kind: "count"; readonly id: number }
   | { readonly kind: "look"; readonly id: number }
+  | { readonly kind: "zero"; readonly id: number }
   | { readonly kind: "stop"; readonly id: number };
 
 /** Counters of a worker. */

@@ -3,12 +3,13 @@
  *
  * @module
  */
+import { ConnectionTable } from "../../director/connections.ts";
 import type { Director } from "../../director/director.ts";
 import { ConnectionCounts } from "../../hooks/connection_counts.ts";
 import type { Hooks } from "../../hooks/hooks.ts";
 import { UNKNOWN } from "../../hooks/packet_view.ts";
 import { RuleSet } from "../../hooks/rule_set.ts";
-import { Flow } from "../../net/flow.ts";
+import { Flow, reversed } from "../../net/flow.ts";
 import type { Random } from "../../net/random.ts";
 import type { Link } from "./links.ts";
 import type { Passage } from "./passage.ts";
@@ -21,30 +22,43 @@ export class WorkerRules {
   readonly #director: Director;
   readonly #counts: ConnectionCounts;
   readonly #flow = new Flow();
+  readonly #back = new Flow();
+  readonly #table: ConnectionTable;
   #numbers: ReadonlyMap<number, number> = new Map();
+  #areStatesAsked = false;
 
   constructor(hooks: Hooks, director: Director, random: Random) {
     this.#hooks = hooks;
     this.#director = director;
+    this.#table = ConnectionTable.attach(director.store, director.connectionMemory);
     this.#random = random;
     this.#counts = new ConnectionCounts(random.below(2 ** 32));
   }
 
   /** Puts rules in force; what did not change keeps its tokens. */
-  set({ chains, services, numbers }: PackedRules, links: readonly Link[]): void {
+  set({ chains, services, numbers, counters }: PackedRules, links: readonly Link[]): void {
     const previous = this.#hooks.rules;
+    const unpacked = unpackChains(chains);
+    this.#areStatesAsked = unpacked.flatMap((it) => it.rules)
+      .some(({ match, not }) => match.states !== undefined || not?.states !== undefined);
     const set = new RuleSet({
-      chains: unpackChains(chains),
+      chains: unpacked,
       names: { services, interfaces: links },
       random: this.#random,
       connections: this.#counts,
       // What LOG says would have to cross threads for each packet; the rule's counter tells how often it was met.
       onLog: () => {},
       ...(previous === undefined ? {} : { previous }),
+      ...(counters === undefined ? {} : { counters: new Float64Array(counters) }),
     });
     this.#numbers = new Map(numbers);
     this.#hooks.setRules(set);
     this.#counts.countBy(set.connectionSources);
+  }
+
+  /** Counters begin at 0 again. */
+  zero(): void {
+    this.#hooks.rules?.zero();
   }
 
   /** A connection began. */
@@ -58,7 +72,18 @@ export class WorkerRules {
   }
 
   /** Number of the service that a packet is for, in the order of the rules. */
-  serviceOf({ packet, mark }: Passage): number {
+  serviceOf(passage: Passage): number {
+    return this.#numbers.get(this.#director.serviceOf(this.#read(passage))) ?? UNKNOWN;
+  }
+
+  /** Whether a packet is of a known connection, a client's or a real server's; false when no rule asks. */
+  isKnown(passage: Passage): boolean {
+    if (!this.#areStatesAsked || !passage.packet.hasPorts) return false;
+    const flow = this.#read(passage);
+    return this.#table.find(flow, false) !== 0 || this.#table.find(reversed(flow, this.#back), true) !== 0;
+  }
+
+  #read({ packet, mark }: Passage): Flow {
     const flow = this.#flow;
     packet.readSource(flow.client);
     packet.readDestination(flow.virtual);
@@ -67,6 +92,6 @@ export class WorkerRules {
     flow.clientPort = packet.sourcePort;
     flow.virtualPort = packet.destinationPort;
     flow.mark = mark;
-    return this.#numbers.get(this.#director.serviceOf(flow)) ?? UNKNOWN;
+    return flow;
   }
 }

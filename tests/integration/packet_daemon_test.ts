@@ -19,6 +19,8 @@ import { lvsdCommand } from "../peers/lvsd_command.ts";
 
 const TRIES = 200;
 const TRY_MS = 100;
+/** 16 s at the 2 MiB/s that the real servers allow: long enough to be asked about, killed and begun anew meanwhile. */
+const DOWNLOAD_MEBIBYTES = 32;
 /** curl's exit code; a reset connection is 7. */
 const TIMED_OUT = 28;
 const reason = await missingForLab();
@@ -87,6 +89,12 @@ class LabDaemon {
     return await must(this.#inside(["explain", "--packet", ...flow.split(" "), "--socket", this.#socket]));
   }
 
+  /** The lines of `lvsd rules` with this word. */
+  async rules(word: string): Promise<string[]> {
+    const text = await must(this.#inside(["rules", "--socket", this.#socket]));
+    return text.split("\n").filter((it) => it.includes(word));
+  }
+
   ipvsadm(option: string): string[] {
     return ["env", `LVSD_SOCKET=${this.#socket}`, ...this.#inside(["ipvsadm", option])];
   }
@@ -151,6 +159,7 @@ async function checkForwarding(daemon: LabDaemon, folder: string): Promise<void>
   const url = `http://${ADDRESS.virtual4}:8080/who`;
   const denied = await run(inside(namespaceOf("client"), ["curl", "-s", "--max-time", "1", url]));
   assert.equal(denied.code, TIMED_OUT, "dropped by the deny list; the server itself would have reset it");
+  assert.match((await daemon.rules("deny of private"))[0] ?? "", /^ *[1-9]\d* +[1-9]\d* +DROP/, "it counts");
   const listed = await must(daemon.ipvsadm("-Lcn"));
   assert.match(listed, /TCP .* FIN_WAIT +10\.1\.0\.10:\d+ +10\.1\.0\.100:80 +172\.16\.0\.1/);
 }
@@ -158,13 +167,13 @@ async function checkForwarding(daemon: LabDaemon, folder: string): Promise<void>
 /** Two downloads, one under sh and one under mh, outlive the director's death and new start while others come and go. */
 async function checkKill(daemon: LabDaemon, folder: string, before: string): Promise<void> {
   const big = join(folder, "big.bin");
-  await must(["dd", "if=/dev/urandom", `of=${big}`, "bs=1M", "count=8", "status=none"]);
+  await must(["dd", "if=/dev/urandom", `of=${big}`, "bs=1M", `count=${DOWNLOAD_MEBIBYTES}`, "status=none"]);
   const [wanted] = (await must(["sha256sum", big])).split(" ");
   const downloads = [ADDRESS.virtual4, `[${ADDRESS.virtual6}]`].map((host) =>
     run(inside(namespaceOf("client"), [
       "sh",
       "-c",
-      `curl -sg --max-time 60 http://${host}/slow/big.bin | sha256sum`,
+      `curl -sg --max-time 120 http://${host}/slow/big.bin | sha256sum`,
     ]))
   );
   const established = async () => {
@@ -190,6 +199,7 @@ async function checkKill(daemon: LabDaemon, folder: string, before: string): Pro
   const served = async () => (await run(["sh", "-c", `cat ${folder}/*.access.log | grep -c /who`])).stdout;
   const begun = await served();
   await eventually("the load", async () => Number(await served()) > Number(begun) + 20);
+  assert.ok((await established()).length >= 2, "both downloads are still going on");
   await daemon.kill();
   assert.equal(await hostState(), before, "nothing of ours is left on the host");
   await daemon.start();

@@ -12,6 +12,7 @@ import {
 import { packChains } from "../../../../engines/packet/rule_transfer.ts";
 import { PRIORITY } from "../../../../hooks/hook.ts";
 import type { Chain } from "../../../../hooks/rule.ts";
+import { STATE } from "../../../../hooks/packet_view.ts";
 import { isNamed, parseEndpoint } from "../../../../net/endpoint.ts";
 import { Flow, PROTOCOL, TCP_FLAG } from "../../../../net/flow.ts";
 import { Prefix } from "../../../../net/prefix.ts";
@@ -63,14 +64,15 @@ interface Asked {
   readonly to?: string;
   readonly around?: Surroundings;
   readonly wish?: PacketWish;
+  readonly protocol?: number;
 }
 
 /** Asks a wire's director; it must be the same afterwards. */
 function ask(
   wire: Wire,
-  { from = "10.1.0.10:40000", to = `${VIP}:80`, around, wish = {} }: Asked = {},
+  { from = "10.1.0.10:40000", to = `${VIP}:80`, around, protocol, wish = {} }: Asked = {},
 ): PacketPath {
-  const asked = flow(from, to);
+  const asked = flow(from, to, protocol);
   const bytes = () => new Uint8Array(wire.director.store.buffer).slice();
   const before = bytes();
   const fork = wire.director.fork(new SeededRandom(1), asked);
@@ -159,6 +161,30 @@ Deno.test("a rule that drops, a packet that is too large, a neighbour that is no
   const unknown = ask(wire, { around: surroundings([]) });
   assert.match(textOf(unknown, "neighbour"), /not known on d1: asked by ARP/);
   assert.match(textOf(ask(wire, { around: surroundings(undefined) }), "wire"), /^d1: ipip/);
+});
+
+Deno.test("the state of a datagram is that of its session, whoever sent it", () => {
+  const wire = new Wire();
+  wire.serve(VIP, "udp", [{ at: SERVER, port: 5_353 }], 53);
+  const chains = (["input", "forward"] as const).map((hook): Chain => ({
+    name: hook,
+    base: { hook, priority: PRIORITY.filter, policy: "accept" },
+    rules: [{ match: { states: STATE.established }, target: { kind: "none" } }],
+  }));
+  const matched = (from: string, to: string) => {
+    const path = ask(wire, {
+      from,
+      to,
+      protocol: PROTOCOL.udp,
+      around: surroundings([server, client], chains),
+    });
+    return path.steps.flatMap((it) => it.met ?? []).flatMap((it) => it.rules).length;
+  };
+  assert.equal(matched("10.1.0.10:40000", `${VIP}:53`), 0, "the first one");
+  wire.fromClient({ source: "10.1.0.10", destination: VIP, destinationPort: 53 });
+  assert.equal(matched("10.1.0.10:40000", `${VIP}:53`), 1);
+  assert.equal(matched(`${SERVER}:5353`, "10.1.0.10:40000"), 1);
+  assert.equal(matched("10.1.0.10:40001", `${VIP}:53`), 0, "another client's");
 });
 
 Deno.test("an interface that is not there, and lengths that no packet has, are the asker's mistakes", () => {
