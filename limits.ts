@@ -170,6 +170,8 @@ export const LIMITS = {
   icmpPeers: 16_384,
   /** Longest wait of a packet worker before it looks at its mailbox and its timers, milliseconds. */
   packetPollMs: 20,
+  /** Packets that LOG rules may write in one turn of a packet worker: 100 lines a second, whatever comes. */
+  packetLogsPerTurn: 2,
   /** Ring for received frames of one interface: 4,096 of up to 1,500 bytes, 5 ms of 10 Gbit/s. */
   packetRingBytes: 8 * 1_024 * 1_024,
   /** Larger frames of one interface that wait: some 300 super-packets, of which each takes up to 100 KiB in the kernel. */

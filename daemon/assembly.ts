@@ -10,7 +10,7 @@ import type { Engine } from "../engines/engine.ts";
 import { LvsdError } from "../errors.ts";
 import { type HealthChange, Monitor } from "../healthcheck/monitor.ts";
 import type { Random } from "../net/random.ts";
-import { EngineLog } from "./engine_log.ts";
+import { type ConnectWitness, EngineLog } from "./engine_log.ts";
 import { Engines, packetPlace, workerCount } from "./engines.ts";
 import type { DaemonOptions } from "./options.ts";
 import { OwnListeners } from "./own_listeners.ts";
@@ -57,16 +57,8 @@ export function assemble(options: DaemonOptions, questions: AssemblyQuestions): 
     logger,
     serviceName: questions.serviceName,
     logConnections: config.log.connections,
-    witness: {
-      connectFailed: (destination, reason) =>
-        tell(destination, (id) => monitor.reportConnectFailed(id, reason)),
-      connectSucceeded: (destination) => tell(destination, (id) => monitor.reportConnectSucceeded(id)),
-    },
+    witness: witnessFor(monitor, healthIds),
   });
-  function tell(destination: number, report: (id: string) => void): void {
-    const id = healthIds.get(destination);
-    if (id !== undefined) report(id);
-  }
   const workers = workerCount(config.workers);
   const packet = packetPlace(config.packet, workers);
   const { director, record, flights } = recordedDirector({
@@ -94,6 +86,7 @@ export function assemble(options: DaemonOptions, questions: AssemblyQuestions): 
     random,
     workers,
     packet,
+    onLog: (packet) => rules.log(packet),
     flights,
     isOwnListener: (protocol, target) => ownListeners.includes(protocol, target),
   });
@@ -112,6 +105,19 @@ export function assemble(options: DaemonOptions, questions: AssemblyQuestions): 
     logger,
     healthIds,
     listenersChanged: questions.listenersChanged,
+  };
+}
+
+/** Passes what engines met at a destination on to the checks of its health, if it has any. */
+function witnessFor(monitor: Monitor<string>, healthIds: ReadonlyMap<number, string>): ConnectWitness {
+  const tell = (destination: number, report: (id: string) => void) => {
+    const id = healthIds.get(destination);
+    if (id !== undefined) report(id);
+  };
+  return {
+    connectFailed: (destination, reason) =>
+      tell(destination, (id) => monitor.reportConnectFailed(id, reason)),
+    connectSucceeded: (destination) => tell(destination, (id) => monitor.reportConnectSucceeded(id)),
   };
 }
 

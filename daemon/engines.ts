@@ -19,6 +19,7 @@ import { SystemError, ValueError } from "../errors.ts";
 import type { ServerPath } from "../healthcheck/server_path.ts";
 import { packTunnel, PLAIN_TUNNEL } from "../modes/tunnel.ts";
 import type { IpAddress } from "../net/address.ts";
+import type { LoggedPacket } from "../hooks/logged_packet.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { Random } from "../net/random.ts";
 import { FrameSender } from "../sys/frame_sender.ts";
@@ -38,6 +39,8 @@ export interface EngineParts {
   readonly random: Random;
   readonly workers: number;
   readonly packet: PacketPlace;
+  /** A LOG rule met a packet in the packet engine. */
+  readonly onLog: (packet: LoggedPacket) => void;
   /** Flight rings of the workers. */
   readonly flights: readonly ArrayBufferLike[];
   isOwnListener(protocol: Binding["protocol"], target: Endpoint): boolean;
@@ -133,6 +136,7 @@ export class Engines {
       isRealtime: place.config.priority === "realtime",
       attachConnections: (memory) => director.attachConnections(place.workerIndex, memory),
       activeConns: (service) => activeConns(director, service),
+      onLog: parts.onLog,
     });
     this.#handOver = new HandOverEngine(parts);
     const others = [this.#packet, this.#portable, this.#handOver].filter((it) => it !== undefined);

@@ -11,12 +11,11 @@ import { DROP_REASON } from "../director/verdict.ts";
 import { RuleGate } from "../engines/rule_gate.ts";
 import { ConnectionCounts } from "../hooks/connection_counts.ts";
 import { Hooks } from "../hooks/hooks.ts";
+import { type LoggedPacket, loggedPacket } from "../hooks/logged_packet.ts";
 import { PacketView, UNKNOWN } from "../hooks/packet_view.ts";
 import type { Chain, Rule } from "../hooks/rule.ts";
 import { RuleSet } from "../hooks/rule_set.ts";
-import { IpAddress } from "../net/address.ts";
-import { formatEndpoint } from "../net/endpoint.ts";
-import { type Flow, PROTOCOL } from "../net/flow.ts";
+import type { Flow } from "../net/flow.ts";
 import type { Random } from "../net/random.ts";
 import { askRules, type RuleAnswer } from "./rule_question.ts";
 import { rulesStatus } from "./rule_status.ts";
@@ -144,22 +143,16 @@ export class RuleKeeper {
     }
   }
 
-  #log({ target }: Rule, chain: Chain, view: PacketView): void {
-    if (target.kind !== "log") return;
-    const { family, source, sourcePort, destination, destinationPort, protocol, mark, bytes } = view;
-    const text = (words: Uint32Array, port: number) =>
-      formatEndpoint({ address: new IpAddress(family, words.slice()), port });
-    this.#logger[target.level === "warning" ? "warn" : target.level](
+  /** Writes what a LOG rule said, here or in the packet engine's worker. */
+  log({ level, ...facts }: LoggedPacket): void {
+    this.#logger[level === "warning" ? "warn" : level](
       "{prefix}{chain} {protocol} {source} -> {destination} bytes {bytes} mark {mark}",
-      {
-        prefix: target.prefix,
-        chain: chain.name,
-        protocol: protocol === PROTOCOL.tcp ? "tcp" : "udp",
-        source: text(source, sourcePort),
-        destination: text(destination, destinationPort),
-        bytes,
-        mark: `0x${mark.toString(16)}`,
-      },
+      facts,
     );
+  }
+
+  #log(rule: Rule, chain: Chain, view: PacketView): void {
+    const packet = loggedPacket(rule, chain, view);
+    if (packet !== undefined) this.log(packet);
   }
 }

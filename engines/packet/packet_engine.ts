@@ -5,6 +5,7 @@
  */
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { SystemError } from "../../errors.ts";
+import type { LoggedPacket } from "../../hooks/logged_packet.ts";
 import type { Chain } from "../../hooks/rule.ts";
 import { counterSlots } from "../../hooks/rule_set.ts";
 import { LIMITS } from "../../limits.ts";
@@ -30,6 +31,8 @@ export interface PacketEngineOptions {
   readonly activeConns: (service: number) => number;
   /** The worker's connection table came, to be listed with the others. */
   readonly attachConnections: (memory: ArrayBufferLike) => void;
+  /** A LOG rule met a packet; the worker leaves out what would be too much. */
+  readonly onLog?: (packet: LoggedPacket) => void;
   /** Whether the forwarding thread goes before ordinary ones, where that is allowed. Default true. */
   readonly isRealtime?: boolean;
 }
@@ -256,6 +259,8 @@ export class PacketEngine implements Engine {
           this.#options.attachConnections(report.connections);
           this.#timer = setInterval(() => void this.#letGo(), LOOK_MS);
           resolve();
+        } else if (report.kind === "log") {
+          this.#options.onLog?.(report.packet);
         } else if (report.kind === "failed") {
           port1.close();
           reject(new SystemError(report.code, report.message));

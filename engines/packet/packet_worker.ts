@@ -58,7 +58,12 @@ class PacketWorker {
       connectionEntries: start.connectionEntries,
       onExpire: (entry) => this.#rules.ended(entry),
     });
-    const rules = new WorkerRules(hooks, this.#director, random);
+    const rules = new WorkerRules(
+      hooks,
+      this.#director,
+      random,
+      (packet) => this.#report({ kind: "log", packet }),
+    );
     this.#rules = rules;
     this.#loop = new WireLoop({
       library,
@@ -92,6 +97,7 @@ class PacketWorker {
 
   /** Does what there is in the mailbox; false when it said stop. */
   #obey(): boolean {
+    this.#rules.turn();
     const { port } = this.#start;
     for (let mail = receiveMessageOnPort(port); mail !== undefined; mail = receiveMessageOnPort(port)) {
       const order = mail.message as Order;

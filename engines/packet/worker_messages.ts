@@ -4,6 +4,7 @@
  * @module
  */
 import type { MessagePort } from "node:worker_threads";
+import type { LoggedPacket } from "../../hooks/logged_packet.ts";
 import type { PacketDrop } from "./drops.ts";
 import type { Probe } from "./probes.ts";
 import type { PackedRules } from "./rule_transfer.ts";
@@ -61,6 +62,7 @@ export type Report =
   | { readonly kind: "ready"; readonly connections: ArrayBufferLike }
   /** Something came back for a check; see `ServerProbes`. */
   | { readonly kind: "probed"; readonly port: number; readonly segment: Uint8Array }
+  | { readonly kind: "log"; readonly packet: LoggedPacket }
   | { readonly kind: "failed"; readonly code: string; readonly message: string }
   | {
     readonly kind: "done";

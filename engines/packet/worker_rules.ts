@@ -7,8 +7,11 @@ import { ConnectionTable } from "../../director/connections.ts";
 import type { Director } from "../../director/director.ts";
 import { ConnectionCounts } from "../../hooks/connection_counts.ts";
 import type { Hooks } from "../../hooks/hooks.ts";
-import { UNKNOWN } from "../../hooks/packet_view.ts";
+import { type LoggedPacket, loggedPacket } from "../../hooks/logged_packet.ts";
+import { type PacketView, UNKNOWN } from "../../hooks/packet_view.ts";
+import type { Chain, Rule } from "../../hooks/rule.ts";
 import { RuleSet } from "../../hooks/rule_set.ts";
+import { LIMITS } from "../../limits.ts";
 import { Flow, reversed } from "../../net/flow.ts";
 import type { Random } from "../../net/random.ts";
 import type { Link } from "./links.ts";
@@ -24,10 +27,19 @@ export class WorkerRules {
   readonly #flow = new Flow();
   readonly #back = new Flow();
   readonly #table: ConnectionTable;
+  readonly #onLog: (packet: LoggedPacket) => void;
+  #logsLeft: number = LIMITS.packetLogsPerTurn;
   #numbers: ReadonlyMap<number, number> = new Map();
   #areStatesAsked = false;
 
-  constructor(hooks: Hooks, director: Director, random: Random) {
+  /** @param onLog told of packets that a LOG rule met, so many in each {@linkcode turn}; the rule's counter knows all */
+  constructor(
+    hooks: Hooks,
+    director: Director,
+    random: Random,
+    onLog: (packet: LoggedPacket) => void = () => {},
+  ) {
+    this.#onLog = onLog;
     this.#hooks = hooks;
     this.#director = director;
     this.#table = ConnectionTable.attach(director.store, director.connectionMemory);
@@ -46,14 +58,26 @@ export class WorkerRules {
       names: { services, interfaces: links },
       random: this.#random,
       connections: this.#counts,
-      // What LOG says would have to cross threads for each packet; the rule's counter tells how often it was met.
-      onLog: () => {},
+      onLog: (rule, chain, view) => this.#log(rule, chain, view),
       ...(previous === undefined ? {} : { previous }),
       ...(counters === undefined ? {} : { counters: new Float64Array(counters) }),
     });
     this.#numbers = new Map(numbers);
     this.#hooks.setRules(set);
     this.#counts.countBy(set.connectionSources);
+  }
+
+  /** A turn of the loop ended: LOG may speak again. */
+  turn(): void {
+    this.#logsLeft = LIMITS.packetLogsPerTurn;
+  }
+
+  #log(rule: Rule, chain: Chain, view: PacketView): void {
+    if (this.#logsLeft <= 0) return;
+    const packet = loggedPacket(rule, chain, view);
+    if (packet === undefined) return;
+    this.#logsLeft--;
+    this.#onLog(packet);
   }
 
   /** Counters begin at 0 again. */
