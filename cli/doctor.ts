@@ -34,7 +34,8 @@ Usage: lvsd doctor [-c CONFIG] [--json]
 On a director it looks at the host and at each service of CONFIG: real (its forwarding method is carried out as
 LVS does), emulated (by sockets), or impossible. With --backend it looks at a real server: the virtual address,
 ARP, rp_filter, tunnels. It changes nothing; listening addresses are bound for a moment, TCP servers are
-connected to once.
+connected to once, and with CAP_NET_RAW the network is asked: who else has the virtual address, does a packet
+to a DR or TUN server come back.
 
   -c, --config FILE      the director's config
       --backend          this host is a real server of it
@@ -43,7 +44,7 @@ connected to once.
       --port PORT        port of its service
       --director ADDRESS the director's address on this side (nat)
       --json             {"host": [...], "services": [{"service", "mode", "life", "reason", "findings": [{"id",
-                         "effect", "subject", "text", "mend"}]}]}
+                         "effect", "subject", "text", "on", "mend"}]}]}
   -h, --help             this text
 
 Exit codes: 0 nothing is missing (warnings do not count), 1 something is, 2 usage, 3 the config cannot be read.

@@ -25,10 +25,11 @@ export function diagnosisText(diagnosis: Diagnosis): string {
 
 const MARKS: Readonly<Record<Finding["effect"], string>> = { stops: "X", emulates: "~", warns: "!" };
 
-function findingLines({ effect, id, subject, text, mend }: Finding): string[] {
+function findingLines({ effect, id, subject, text, on, mend }: Finding): string[] {
   const about = subject === "" ? "" : `${subject}: `;
+  const where = on === undefined ? "" : `on ${on} `;
   return [
     printable(`  ${MARKS[effect]} ${id}: ${about}${text}`),
-    printable(mend.startsWith("#") ? `      ${mend}` : `      $ ${mend}`),
+    printable(mend.startsWith("#") ? `      ${mend}` : `      ${where}$ ${mend}`),
   ];
 }

@@ -3,15 +3,18 @@
  *
  * @module
  */
-import type { Config } from "../config/model.ts";
+import type { Config, PacketConfig } from "../config/model.ts";
+import { IpAddress } from "../net/address.ts";
 import { formatEndpoint, isNamed } from "../net/endpoint.ts";
+import { Prefix } from "../net/prefix.ts";
 import { backendFindings, type BackendQuestion } from "./backend_checks.ts";
 import type { Diagnosis } from "./finding.ts";
 import { type Host, isLocal } from "./host.ts";
 import { blindness } from "./host_checks.ts";
 
 /** Services of a director's config that have one of this host's addresses as a destination. */
-export function backendQuestions({ services }: Config, host: Host): BackendQuestion[] {
+export function backendQuestions({ services, packet }: Config, host: Host): BackendQuestion[] {
+  const director = packet === undefined ? undefined : directorBeside(packet, host);
   return services.filter(({ destinations }) =>
     destinations.some(({ endpoint }) => !isNamed(endpoint) && isLocal(host, endpoint.address))
   ).flatMap(({ mode, protocol, listen, mark }) =>
@@ -20,8 +23,17 @@ export function backendQuestions({ services }: Config, host: Host): BackendQuest
       protocol,
       virtualAddress: it.address,
       port: mode === "nat" ? 0 : it.port,
+      ...(director === undefined ? {} : { director }),
     }))
   );
+}
+
+/** The director's own address in a network that this host is in too. */
+function directorBeside({ interfaces }: PacketConfig, host: Host): IpAddress | undefined {
+  const found = interfaces.flatMap((it) => it.addresses).find((text) =>
+    host.addresses().some((it) => it.interface !== "lo" && Prefix.parse(text).contains(it.address))
+  );
+  return found === undefined ? undefined : IpAddress.parse(found.split("/")[0] ?? "");
 }
 
 /** Examines this host as a real server of each. */

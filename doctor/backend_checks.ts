@@ -6,7 +6,7 @@
 import type { ForwardingMethodName } from "../modes/rules.ts";
 import type { IpAddress } from "../net/address.ts";
 import type { Finding } from "./finding.ts";
-import { type Host, type HostAddress, interfaceSwitch, sysctl } from "./host.ts";
+import { type Host, type HostAddress, IFF_UP, interfaceSwitch, sysctl, TUNNEL_DEVICES } from "./host.ts";
 import { listeningSockets, takesIpv4 } from "./socket_tables.ts";
 
 /** What a real server is asked about. */
@@ -19,12 +19,6 @@ export interface BackendQuestion {
   /** NAT: the director's address on the real servers' side, when it is known. */
   readonly director?: IpAddress;
 }
-
-/** Devices through which tunnelled packets arrive: the kernel's own, and that of `lvsd realserver tun`. */
-const TUNNEL_DEVICES: readonly string[] = ["tunl0", "ip6tnl0", "sit0", "gre0", "lvsd0"];
-
-/** Flag of linux/if.h. */
-const IFF_UP = 1;
 
 /** Everything that is wrong with this host as a real server. */
 export function backendFindings(host: Host, question: BackendQuestion): Finding[] {
@@ -96,15 +90,17 @@ function* hidesTheAddress(host: Host, { virtualAddress }: BackendQuestion): Iter
   }
 }
 
-function* unwraps(host: Host, { mode }: BackendQuestion): Iterable<Finding> {
+function* unwraps(host: Host, { mode, virtualAddress }: BackendQuestion): Iterable<Finding> {
   if (mode !== "tun") return;
   const device = tunnelDevice(host);
   if (device === undefined) {
     yield finding(
       "tunnel-missing",
       "",
-      "no device takes tunnelled packets apart (a kernel without the driver: lvsd realserver tun)",
-      "modprobe ipip && ip link set dev tunl0 up",
+      "no device takes tunnelled packets apart",
+      hasTunnelDriver(host)
+        ? "modprobe ipip && ip link set dev tunl0 up"
+        : `lvsd realserver tun --vip ${virtualAddress} &`,
     );
   } else if ((Number(host.read(`/sys/class/net/${device}/flags`) ?? IFF_UP) & IFF_UP) === 0) {
     yield finding(
@@ -114,6 +110,14 @@ function* unwraps(host: Host, { mode }: BackendQuestion): Iterable<Finding> {
       `ip link set dev ${device} up`,
     );
   }
+}
+
+/** Whether this kernel has IP in IP, as a module or built in. */
+function hasTunnelDriver(host: Host): boolean {
+  const folder = `/lib/modules/${host.read("/proc/sys/kernel/osrelease") ?? ""}`;
+  return ["modules.dep", "modules.builtin"].some((it) =>
+    host.read(`${folder}/${it}`)?.includes("/ipip.ko") ?? false
+  );
 }
 
 /** 1 is strict: a packet is dropped when its source is not reached through the interface by which it came. */

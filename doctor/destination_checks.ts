@@ -4,18 +4,22 @@
  * @module
  */
 import type { Config, DestinationConfig, ServiceConfig } from "../config/model.ts";
+import { packTunnel, PLAIN_TUNNEL } from "../modes/tunnel.ts";
+import type { IpAddress } from "../net/address.ts";
 import { type Endpoint, formatEndpoint, isNamed } from "../net/endpoint.ts";
 import type { Finding } from "./finding.ts";
-import { type Host, type HostRoute, isLocal } from "./host.ts";
+import { type Host, type HostRoute, IFF_UP, isLocal, TUNNEL_DEVICES } from "./host.ts";
+import { Prefix } from "../net/prefix.ts";
 import { destinationPacketChecks } from "./packet_checks.ts";
 import { socketPathChecks } from "./socket_path_checks.ts";
 
-/** Everything about one destination. */
+/** Everything about one destination. @param hasPackets real packets are forwarded to it, as far as the host is concerned */
 export async function destinationChecks(
   host: Host,
-  config: Pick<Config, "services" | "file">,
+  config: Pick<Config, "services" | "file" | "packet">,
   service: ServiceConfig,
   destination: DestinationConfig,
+  hasPackets: boolean,
 ): Promise<Finding[]> {
   const written = destination.endpoint;
   const address = isNamed(written) ? await host.lookUp(written.host) : written.address;
@@ -24,14 +28,48 @@ export async function destinationChecks(
   const endpoint: Endpoint = { address, port: written.port };
   if (isOwnListener(host, config, service.protocol, endpoint)) return [loop(subject, config.file)];
   const route = host.route(address);
-  if (route === undefined) return [noRoute(host, subject, endpoint)];
+  if (route === undefined) return [offLink(host, subject) ?? noRoute(host, subject, endpoint)];
   const down = linkDown(host, subject, route);
   if (down !== undefined) return [down];
+  const reached = await reachability(host, service, destination, endpoint, subject);
+  const isAlive = reached.every((it) => it.id === "server-refused");
   return [
-    ...destinationPacketChecks(host, service, destination, endpoint, route),
+    ...destinationPacketChecks(host, config, service, destination, endpoint, route),
     ...await socketPathChecks(host, destination, endpoint, subject),
-    ...await reachability(host, service, destination, endpoint, subject),
+    ...reached,
+    ...(hasPackets && isAlive ? pathChecks(host, service, destination, { address, route, subject }) : []),
   ];
+}
+
+/** Sends what a client would send, as the director sends it on. */
+function* pathChecks(
+  host: Host,
+  { mode, protocol, listen, mark }: ServiceConfig,
+  { tunnel = PLAIN_TUNNEL }: DestinationConfig,
+  { address, route, subject }: { address: IpAddress; route: HostRoute; subject: string },
+): Iterable<Finding> {
+  if (mode === "nat" || protocol !== "tcp" || mark !== undefined || isLocal(host, address)) return;
+  const question = { mode, virtual: listen, server: address, tunnel: packTunnel(tunnel), route };
+  const outcome = host.knock(question);
+  const where = formatEndpoint(listen);
+  const about = { effect: "stops", subject, on: String(address) } as const;
+  const backend = `lvsd doctor --backend --vip ${listen.address} --mode ${mode} --port ${listen.port}`;
+  if (outcome === "silent") {
+    yield {
+      ...about,
+      id: "path-silent",
+      text:
+        `${address} is alive, and a packet for ${where} that is sent to it as clients' packets are is not answered`,
+      mend: backend,
+    };
+  } else if (outcome === "refused") {
+    yield {
+      ...about,
+      id: "path-refused",
+      text: `the path to ${address} is in order, and nothing listens on ${where} there`,
+      mend: backend,
+    };
+  }
 }
 
 function unresolved(subject: string, name: string): Finding {
@@ -72,7 +110,10 @@ function loop(subject: string, file: string): Finding {
 }
 
 function noRoute(host: Host, subject: string, { address }: Endpoint): Finding {
-  const link = host.addresses().find((it) => it.interface !== "lo" && it.address.family === address.family);
+  const links = host.addresses().filter((it) =>
+    it.interface !== "lo" && it.address.family === address.family
+  );
+  const link = links.find((it) => new Prefix(it.address, it.prefixLength).contains(address)) ?? links[0];
   return {
     id: "no-route",
     effect: "stops",
@@ -82,6 +123,17 @@ function noRoute(host: Host, subject: string, { address }: Endpoint): Finding {
       ? `# give this host an address in the network of ${address}: ip addr add ... dev ...`
       : `ip ${address.family === 6 ? "-6 " : ""}route add ${address} dev ${link.interface}`,
   };
+}
+
+/** A link that is switched off takes its routes with it. */
+function offLink(host: Host, subject: string): Finding | undefined {
+  for (const link of host.list("/sys/class/net")) {
+    const isOff = (Number(host.read(`/sys/class/net/${link}/flags`) ?? IFF_UP) & IFF_UP) === 0;
+    if (isOff && !TUNNEL_DEVICES.includes(link)) {
+      return linkDown(host, subject, { interface: link, gateway: undefined });
+    }
+  }
+  return undefined;
 }
 
 function linkDown(host: Host, subject: string, { interface: link }: HostRoute): Finding | undefined {

@@ -11,6 +11,7 @@ import type { Host } from "./host.ts";
 import { HOST_CHECKS } from "./host_checks.ts";
 import { listenerChecks } from "./listener_checks.ts";
 import { packetObstacles, servicePacketChecks } from "./packet_checks.ts";
+import { segmentChecks } from "./segment_checks.ts";
 import { transparentChecks } from "./transparent_checks.ts";
 
 /** What the doctor reads of a config. */
@@ -32,14 +33,17 @@ async function diagnoseService(
   const obstacles = isPackets ? [...packetObstacles(host, config, service)] : [];
   const destinations: Finding[] = [];
   for (const it of service.destinations) {
-    destinations.push(...await destinationChecks(host, config, service, it));
+    destinations.push(
+      ...await destinationChecks(host, config, service, it, isPackets && obstacles.length === 0),
+    );
   }
   const blocked = isPackets && (obstacles.length > 0 ||
     destinations.some((it) => it.effect === "emulates"));
   const runsBySockets = !isPackets || blocked;
   const findings = [
     ...obstacles,
-    ...(runsBySockets ? listenerChecks(host, service) : servicePacketChecks(host, service)),
+    ...(runsBySockets ? listenerChecks(host, service) : servicePacketChecks(host, config.packet, service)),
+    ...segmentChecks(host, config.packet, service),
     ...transparentChecks(host, service),
     ...destinations,
   ];
@@ -70,6 +74,7 @@ function verdict(
 
 /** Findings about the service itself. */
 const LISTENER_IDS: ReadonlySet<string> = new Set([
+  "vip-answered-elsewhere",
   "ipv6-disabled",
   "vip-missing",
   "privileged-port",

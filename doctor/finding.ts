@@ -17,6 +17,8 @@ export interface Finding {
   readonly subject: string;
   /** What is wrong and what follows from it. */
   readonly text: string;
+  /** The host on which `mend` has to be run, by its address; absent: this one. */
+  readonly on?: string;
   /** Shell command that mends it. One that begins with `#` says what a person has to decide or edit. */
   readonly mend: string;
 }

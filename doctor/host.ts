@@ -26,6 +26,19 @@ export type BindOutcome = "free" | "taken" | "not-local" | "denied" | "failed";
 /** What came of connecting to an address. */
 export type ConnectOutcome = "answered" | "refused" | "silent" | "unreachable";
 
+/** A client's first packet, as the director sends it on. */
+export interface KnockQuestion {
+  readonly mode: "dr" | "tun";
+  readonly virtual: Endpoint;
+  readonly server: IpAddress;
+  /** See `packTunnel`. */
+  readonly tunnel: number;
+  readonly route: HostRoute;
+}
+
+/** What came back for it; `unasked`: this host cannot ask (no CAP_NET_RAW, no address there, IPv6). */
+export type KnockOutcome = "answered" | "refused" | "silent" | "unasked";
+
 /** A program that holds a port. */
 export interface PortHolder {
   readonly pid: number;
@@ -57,10 +70,20 @@ export interface Host {
   tryConnect(to: Endpoint): Promise<ConnectOutcome>;
   /** Whether somebody accepts on a Unix socket. */
   tryConnectUnix(path: string): Promise<boolean>;
+  /** Ethernet addresses of all others that answer ARP for an address on an interface; none where that cannot be asked. */
+  whoHas(link: string, address: IpAddress): readonly string[];
+  /** Whether a SYN for a virtual address that goes the way of clients' packets is answered. */
+  knock(question: KnockQuestion): KnockOutcome;
   /** Rights of a file (`0o600`); undefined when there is none. */
   modeOf(path: string): number | undefined;
   wallMs(): number;
 }
+
+/** Devices through which tunnelled packets arrive: the kernel's own, and that of `lvsd realserver tun`. */
+export const TUNNEL_DEVICES: readonly string[] = ["tunl0", "ip6tnl0", "sit0", "gre0", "lvsd0"];
+
+/** Flag of linux/if.h. */
+export const IFF_UP = 1;
 
 /** A number below /proc/sys; undefined when it is not there. */
 export function sysctl(host: Host, name: string): number | undefined {

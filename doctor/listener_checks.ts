@@ -4,7 +4,9 @@
  * @module
  */
 import type { ServiceConfig } from "../config/model.ts";
+import type { IpAddress } from "../net/address.ts";
 import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
+import { Prefix } from "../net/prefix.ts";
 import { CAPABILITY, hasCapability } from "./capabilities.ts";
 import type { Finding } from "./finding.ts";
 import { type Host, isLocal, sysctl } from "./host.ts";
@@ -32,7 +34,9 @@ function* checkListener(host: Host, service: ServiceConfig, listen: Endpoint): I
       service,
       "vip-missing",
       `${address} is not an address of this host, so sockets cannot listen on it`,
-      `ip ${address.family === 6 ? "-6 " : ""}addr add ${address}${length} dev lo`,
+      address.family === 4
+        ? `ip addr add ${address}${length} dev lo`
+        : `ip -6 addr add ${address}${length} dev ${segmentOf(host, address)} nodad`,
     );
     return;
   }
@@ -47,6 +51,14 @@ function* checkListener(host: Host, service: ServiceConfig, listen: Endpoint): I
     return;
   }
   yield* checkFree(host, service, listen);
+}
+
+/** Linux answers for an address of lo on every interface, but not for an IPv6 one: that has to be on its own segment. */
+function segmentOf(host: Host, address: IpAddress): string {
+  return host.addresses().find((it) =>
+    it.interface !== "lo" && it.address.family === 6 &&
+    new Prefix(it.address, it.prefixLength).contains(address)
+  )?.interface ?? "lo";
 }
 
 function* checkFree(host: Host, service: ServiceConfig, listen: Endpoint): Iterable<Finding> {

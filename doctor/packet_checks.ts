@@ -7,6 +7,7 @@ import type { Config, DestinationConfig, ServiceConfig } from "../config/model.t
 import { tunnelOverheadBytes } from "../modes/tun_packet.ts";
 import { PLAIN_TUNNEL } from "../modes/tunnel.ts";
 import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
+import { Prefix } from "../net/prefix.ts";
 import { CAPABILITY, grantCommand, hasCapability } from "./capabilities.ts";
 import type { Finding } from "./finding.ts";
 import { type Host, type HostRoute, isLocal } from "./host.ts";
@@ -82,13 +83,6 @@ function* hostObstacles(host: Host): Iterable<Finding> {
       grantCommand("cap_net_raw", "cap_net_admin"),
     );
   }
-  if (!hasCapability(host, CAPABILITY.netAdmin)) {
-    yield obstacle(
-      "capability-net-admin",
-      "an Ethernet address of the director's own needs CAP_NET_ADMIN, which this process lacks",
-      grantCommand("cap_net_raw", "cap_net_admin"),
-    );
-  }
   if (!host.hasFfi) {
     yield obstacle(
       "ffi",
@@ -99,7 +93,16 @@ function* hostObstacles(host: Host): Iterable<Finding> {
 }
 
 /** Why one service cannot have real packets. */
-export function* servicePacketChecks(host: Host, { name, listen }: ServiceConfig): Iterable<Finding> {
+export function* servicePacketChecks(
+  host: Host,
+  packet: Config["packet"],
+  { name, listen }: ServiceConfig,
+): Iterable<Finding> {
+  for (const { name: link } of packet?.interfaces ?? []) {
+    if (host.read(`/sys/class/net/${link}/operstate`) !== "down") continue;
+    const text = `the packet engine's interface ${link} is down`;
+    yield { id: "link-down", effect: "stops", subject: name, text, mend: `ip link set dev ${link} up` };
+  }
   const owner = host.addresses().find((it) => it.address.equals(listen.address));
   if (owner === undefined || listen.address.isUnspecified) return;
   yield {
@@ -116,6 +119,7 @@ export function* servicePacketChecks(host: Host, { name, listen }: ServiceConfig
 /** What is in the way of packets to one destination. */
 export function* destinationPacketChecks(
   host: Host,
+  config: Pick<Config, "packet" | "file">,
   service: ServiceConfig,
   destination: DestinationConfig,
   endpoint: Endpoint,
@@ -124,18 +128,33 @@ export function* destinationPacketChecks(
   const { mode, name } = service;
   if (isLocal(host, endpoint.address)) return;
   const subject = `${name} ${formatEndpoint(endpoint)}`;
-  if (mode === "dr" && route.gateway !== undefined) {
-    yield {
-      id: "dr-off-link",
-      effect: "emulates",
-      subject,
-      text:
-        `DR changes Ethernet addresses only, and ${endpoint.address} is behind the router ${route.gateway}; ` +
-        "use mode tun, or, if it is on this segment after all, say so",
-      mend: `ip route replace ${endpoint.address} dev ${route.interface}`,
-    };
-  }
+  if (mode === "dr") yield* offLink(config, endpoint, route, subject);
   if (mode === "tun") yield* tunnelRoom(host, destination, endpoint, route, subject);
+}
+
+/** With packets the engine's own networks count, and the host's routes do not. */
+function* offLink(
+  { packet, file }: Pick<Config, "packet" | "file">,
+  { address }: Endpoint,
+  route: HostRoute,
+  subject: string,
+): Iterable<Finding> {
+  const networks = packet?.interfaces.flatMap((it) => it.addresses.map((text) => Prefix.parse(text)));
+  if (networks === undefined ? route.gateway === undefined : networks.some((it) => it.contains(address))) {
+    return;
+  }
+  const text =
+    `DR changes Ethernet addresses only, and ${address} is behind a router; use mode tun, or, if it is on ` +
+    "this segment after all, say so";
+  yield {
+    id: "dr-off-link",
+    effect: "emulates",
+    subject,
+    text,
+    mend: networks === undefined
+      ? `ip route replace ${address} dev ${route.interface}`
+      : `# in ${file}: give ${route.interface} an address in the network of ${address} in the section "packet"`,
+  };
 }
 
 function* tunnelRoom(

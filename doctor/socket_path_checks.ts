@@ -47,7 +47,7 @@ async function receiverChecks(
 async function tunnelChecks(
   host: Host,
   { port, keyFile }: NonNullable<DestinationConfig["tunnelTo"]>,
-  { address }: Endpoint,
+  { address, port: serverPort }: Endpoint,
   subject: string,
 ): Promise<Finding[]> {
   const mode = host.modeOf(keyFile);
@@ -73,12 +73,17 @@ async function tunnelChecks(
   const text = `the tunnel's peer ${peer} ${outcome === "refused" ? "refuses" : "does not answer"}`;
   return [
     ...findings,
-    stop(
-      "tunnel-peer",
-      subject,
-      text,
-      `# on ${address}: lvsd realserver --tunnel ${peer} --key-file ${keyFile} --to ADDRESS:PORT`,
-    ),
+    {
+      ...stop(
+        "tunnel-peer",
+        subject,
+        text,
+        `lvsd realserver --tunnel ${peer} --key-file ${keyFile} --to ${
+          formatEndpoint({ address, port: serverPort })
+        } &`,
+      ),
+      on: String(address),
+    },
   ];
 }
 

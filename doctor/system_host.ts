@@ -7,9 +7,20 @@ import type { Clock } from "../clock.ts";
 import { LIMITS } from "../limits.ts";
 import { IpAddress } from "../net/address.ts";
 import type { Endpoint } from "../net/endpoint.ts";
-import type { BindOutcome, ConnectOutcome, Host, HostAddress, HostRoute, PortHolder } from "./host.ts";
+import { Prefix } from "../net/prefix.ts";
+import type {
+  BindOutcome,
+  ConnectOutcome,
+  Host,
+  HostAddress,
+  HostRoute,
+  KnockOutcome,
+  KnockQuestion,
+  PortHolder,
+} from "./host.ts";
 import { findRoute } from "./routes.ts";
 import { socketInode } from "./socket_tables.ts";
+import { Wire } from "./wire.ts";
 
 /** How a name is looked up. */
 export type LookUpName = (host: string) => Promise<IpAddress | undefined>;
@@ -131,6 +142,35 @@ export class SystemHost implements Host {
       return true;
     }, () => false);
     return this.#patiently(attempt, false);
+  }
+
+  whoHas(link: string, address: IpAddress): readonly string[] {
+    if (address.family !== 4 || !this.#mayUseWire) return [];
+    using wire = Wire.open(link);
+    return wire?.whoHas(address, this.#addressOn(link, address)) ?? [];
+  }
+
+  knock(question: KnockQuestion): KnockOutcome {
+    const { virtual, server, route } = question;
+    const hop = route.gateway ?? server;
+    if (virtual.address.family !== 4 || hop.family !== 4 || !this.#mayUseWire) return "unasked";
+    const own = this.#addressOn(route.interface, hop);
+    using wire = own === undefined ? undefined : Wire.open(route.interface);
+    if (own === undefined || wire === undefined) return "unasked";
+    const [mac] = wire.whoHas(hop, own);
+    return mac === undefined ? "silent" : wire.knock(question, own, mac);
+  }
+
+  /** An address of this host in the network of another one there. */
+  #addressOn(link: string, neighbour: IpAddress): IpAddress | undefined {
+    return this.addresses().find((it) =>
+      it.interface === link && it.address.family === neighbour.family &&
+      new Prefix(it.address, it.prefixLength).contains(neighbour)
+    )?.address;
+  }
+
+  get #mayUseWire(): boolean {
+    return this.system === "linux" && this.hasFfi;
   }
 
   modeOf(path: string): number | undefined {

@@ -72,6 +72,7 @@ export class PacketSocket implements Disposable {
   /** Frames larger than a slot for which the queue had no room. */
   queueOverflows = 0;
   readonly #library: PacketLibrary;
+  readonly #name: string;
   readonly #mapping: Mapping;
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
@@ -90,6 +91,7 @@ export class PacketSocket implements Disposable {
   private constructor(
     library: PacketLibrary,
     descriptor: number,
+    name: string,
     link: SystemLink,
     mapping: Mapping,
     slotBytes: number,
@@ -97,6 +99,7 @@ export class PacketSocket implements Disposable {
     trains: number | undefined,
   ) {
     this.#library = library;
+    this.#name = name;
     this.descriptor = descriptor;
     this.index = link.index;
     this.mtu = link.mtu;
@@ -158,6 +161,7 @@ export class PacketSocket implements Disposable {
       return new PacketSocket(
         library,
         descriptor,
+        name,
         link,
         mapping,
         slotBytes,
@@ -168,6 +172,11 @@ export class PacketSocket implements Disposable {
       library.close(descriptor);
       throw error;
     }
+  }
+
+  /** The interface's MTU as it is now. @throws {SystemError} `INTERFACE_UNKNOWN` */
+  readMtu(): number {
+    return readInterface(this.#library, this.descriptor, this.#name).mtu;
   }
 
   /**

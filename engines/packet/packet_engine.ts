@@ -37,7 +37,7 @@ export interface PacketEngineOptions {
   readonly isRealtime?: boolean;
 }
 
-/** How often it is looked whether the last connection of a closed service has ended, milliseconds. */
+/** How often it is looked whether the last connection of a closed service has ended, and at the MTUs, milliseconds. */
 const LOOK_MS = 1_000;
 
 /** Of the engine's own addresses, which nobody else uses; all of them in turn, so that a late answer meets nobody. */
@@ -215,6 +215,11 @@ export class PacketEngine implements Engine {
     return { ...wiring, virtualAddresses: [...new Set([...wiring.virtualAddresses, ...own])] };
   }
 
+  #lookAround(): void {
+    void this.#letGo();
+    if (this.#port !== undefined) void this.#order({ kind: "mtus" });
+  }
+
   /** Gives up the addresses of closed services whose last connection has ended. */
   async #letGo(): Promise<void> {
     const gone = [...this.#leaving].filter((it) => this.liveConnections(it.service) === 0);
@@ -257,7 +262,7 @@ export class PacketEngine implements Engine {
           this.#worker = worker;
           this.#port = port1;
           this.#options.attachConnections(report.connections);
-          this.#timer = setInterval(() => void this.#letGo(), LOOK_MS);
+          this.#timer = setInterval(() => this.#lookAround(), LOOK_MS);
           resolve();
         } else if (report.kind === "log") {
           this.#options.onLog?.(report.packet);

@@ -107,6 +107,7 @@ class PacketWorker {
       }
       if (order.kind === "wire") this.#wire(order.wiring);
       if (order.kind === "rules") this.#rules.set(order.rules, this.#links);
+      if (order.kind === "mtus") this.#readMtus();
       if (order.kind === "probe") this.#packets.probe(order.probe, this.#nowMs());
       if (order.kind === "unprobe") this.#packets.forgetProbe(order.port);
       if (order.kind === "zero") this.#rules.zero();
@@ -126,6 +127,18 @@ class PacketWorker {
     this.#links = links;
     this.#packets.configure(links, addresses, routes);
     for (const { link, address } of addresses) this.#packets.announce(link, address);
+  }
+
+  #readMtus(): void {
+    for (const socket of this.#sockets.values()) {
+      try {
+        const mtu = socket.readMtu();
+        for (const link of this.#links) if (link.index === socket.index) link.mtu = mtu;
+      } catch (error) {
+        // An interface that is gone keeps its last one until it is back.
+        if (!(error instanceof LvsdError)) throw error;
+      }
+    }
   }
 
   #counts(): WorkerCounts {

@@ -35,6 +35,8 @@ export type Order =
   | { readonly kind: "probe"; readonly id: number; readonly probe: Probe }
   /** The check behind a port has ended. */
   | { readonly kind: "unprobe"; readonly id: number; readonly port: number }
+  /** Interfaces may have another MTU by now. */
+  | { readonly kind: "mtus"; readonly id: number }
   | { readonly kind: "count"; readonly id: number }
   | { readonly kind: "look"; readonly id: number }
   | { readonly kind: "zero"; readonly id: number }

@@ -62,7 +62,9 @@ export async function buildTopology(mode: LabMode): Promise<void> {
     await must(["ip", "netns", "add", namespaceOf(host)]);
     await must(inside(namespaceOf(host), ["ip", "link", "set", "lo", "up"]));
   }
-  await must(inside(namespaceOf("switch"), ["ip", "link", "add", "br0", "type", "bridge"]));
+  await must(
+    inside(namespaceOf("switch"), ["ip", "link", "add", "br0", "type", "bridge", "forward_delay", "0"]),
+  );
   await must(inside(namespaceOf("switch"), ["ip", "link", "set", "br0", "up"]));
   await connect("client", "c0", "director", "d0");
   await plug("client", "c1");

@@ -153,7 +153,7 @@ test("director, capabilities and a privileged port: their commands mend them", a
     host.config({ ...service, destinations: [{ address: "10.7.0.9", healthCheck: "off" }] }),
   ];
   const before = await host.doctor(words, ordinary);
-  const ids = ["capability-net-raw", "capability-net-admin", "privileged-port"];
+  const ids = ["capability-net-raw", "privileged-port"];
   assert.deepEqual(before.map((it) => it.id).filter((it) => ids.includes(it)), ids);
   for (const { mend } of before.filter((it) => ids.includes(it.id))) {
     await host.shell(`export PATH="${host.directory}:$PATH"; ${mend}`);

@@ -161,3 +161,71 @@ Deno.test({
     Deno.removeSync(directory, { recursive: true });
   },
 });
+
+const isPromised = Deno.env.get("CI") === "true";
+const hasStrace = await commandExists("strace");
+const EXCHANGES = Deno.env.get("LVSD_PROOF") === undefined ? 50 : 1_000;
+
+Deno.test({
+  name: `hand-over: strace sees the director give sockets away, and not a byte of what flows${
+    hasStrace || isPromised ? "" : " (skipped: strace is not installed)"
+  }`,
+  ignore: ignore || (!hasStrace && !isPromised),
+  async fn() {
+    const directory = Deno.makeTempDirSync();
+    await using echo = new Echo("127.0.0.2", 0);
+    const path = `${directory}/a.sock`;
+    await using _receiver = await ReceiverProcess.start(path, `127.0.0.2:${echo.port}`);
+    await using lvsd = await LvsdProcess.start({ services: [service(echo.port, [path])] });
+    const trace = await Trace.start(lvsd.pid, `${directory}/trace`);
+    for (let i = 0; i < EXCHANGES; i++) {
+      const payload = new TextEncoder().encode(`payload of client ${i}`);
+      assert.deepEqual(await exchange(echo.port, payload), payload);
+    }
+    const seen = await trace.stop();
+    assert.equal(seen.match(/sendmsg\(.*SCM_RIGHTS/g)?.length, EXCHANGES, "the trace sees every hand-over");
+    assert.doesNotMatch(seen, /payload of client/);
+    Deno.removeSync(directory, { recursive: true });
+  },
+});
+
+/** `strace` of a running process and all its threads: what it reads, writes, sends and receives, whole. */
+class Trace {
+  readonly #child: Deno.ChildProcess;
+  readonly #path: string;
+
+  private constructor(child: Deno.ChildProcess, path: string) {
+    this.#child = child;
+    this.#path = path;
+  }
+
+  static async start(pid: number, path: string): Promise<Trace> {
+    const calls = "trace=%network,read,write,readv,writev,pread64,pwrite64,splice,sendfile,io_uring_enter";
+    const child = new Deno.Command("strace", {
+      args: ["-f", "-s", "65535", "-e", calls, "-o", path, "-p", `${pid}`],
+      stderr: "piped",
+    }).spawn();
+    const reader = child.stderr.getReader();
+    let said = "";
+    while (!said.includes("attached")) {
+      const { value, done } = await reader.read();
+      assert.ok(!done, said);
+      said += new TextDecoder().decode(value);
+    }
+    reader.releaseLock();
+    void child.stderr.cancel();
+    return new Trace(child, path);
+  }
+
+  async stop(): Promise<string> {
+    this.#child.kill("SIGINT");
+    await this.#child.status;
+    return Deno.readTextFileSync(this.#path);
+  }
+}
+
+async function commandExists(name: string): Promise<boolean> {
+  const { code } = await new Deno.Command("sh", { args: ["-c", `command -v ${name}`], stdout: "null" })
+    .output();
+  return code === 0;
+}

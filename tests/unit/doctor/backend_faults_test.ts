@@ -67,6 +67,19 @@ const FAULTS: readonly Fault[] = [
       return host;
     },
     "tunnel-missing",
+    /^lvsd realserver tun --vip 10\.0\.0\.100 &$/,
+  ],
+  [
+    "no tunnel device, and the kernel has the driver",
+    TUN,
+    () => {
+      const host = readyHost();
+      host.folders.set("/sys/class/net", ["lo", "eth0"]);
+      host.files.set("/proc/sys/kernel/osrelease", "6.1.0");
+      host.files.set("/lib/modules/6.1.0/modules.dep", "kernel/net/ipv4/ipip.ko: kernel/net/ipv4/tunnel4.ko");
+      return host;
+    },
+    "tunnel-missing",
     /^modprobe ipip && ip link set dev tunl0 up$/,
   ],
   [
@@ -162,6 +175,22 @@ Deno.test("doctor, real server: nothing is wrong with a sound one", () => {
 Deno.test("doctor, real server: 2 is loose, and the larger of all and the interface counts", () => {
   const host = readyHost().set("net.ipv4.conf.all.rp_filter", 2).set("net.ipv4.conf.tunl0.rp_filter", 1);
   assert.deepEqual(backendFindings(host, question(TUN)), []);
+});
+
+Deno.test("doctor, real server: the config says which address of the director is the gateway", () => {
+  const config = loadConfig(
+    JSON.stringify({
+      packet: {
+        interfaces: [{ name: "d0", addresses: ["10.9.0.1/24"] }, { name: "d1", addresses: ["10.0.0.1/24"] }],
+      },
+      services: [{ listen: `${VIP}:80`, engine: "packet", destinations: ["10.0.0.2:80"] }],
+    }),
+    "test.yaml",
+    () => undefined,
+  );
+  const host = new FakeHost();
+  const [asked] = backendQuestions(config, host);
+  assert.equal(String(asked?.director), "10.0.0.1");
 });
 
 Deno.test("doctor, real server: the config says what it is a server of", () => {

@@ -38,11 +38,31 @@ const FAULTS: readonly Fault[] = [
     "emulates",
     "emulated",
   ], SETCAP),
-  fault("no CAP_NET_ADMIN", TUN, (it) => capabilities("000001ffffffefff")(it.give("lo", "10.0.0.100")), [
-    "capability-net-admin",
-    "emulates",
-    "emulated",
-  ], SETCAP),
+  fault("another host has the VIP", DR, (it) => it.neighbours.set("eth0 10.0.0.100", ["02:00:00:00:00:09"]), [
+    "vip-answered-elsewhere",
+    "stops",
+    "impossible",
+  ], /^# find the host .* grep 02:00:00:00:00:09$/),
+  fault(
+    "a real server answers ARP for the VIP",
+    TUN,
+    (it) =>
+      it.neighbours.set("eth0 10.0.0.100", ["02:00:00:00:00:09"]).set("eth0 10.0.0.11", [
+        "02:00:00:00:00:09",
+      ]),
+    ["vip-answered-elsewhere", "stops", "impossible"],
+    /^sysctl -w net\.ipv4\.conf\.all\.arp_ignore=1 /,
+  ),
+  fault("a path that swallows packets", TUN, (it) => it.knocks.set("10.0.0.100:80 10.0.0.11", "silent"), [
+    "path-silent",
+    "stops",
+    "impossible",
+  ], /^lvsd doctor --backend --vip 10\.0\.0\.100 --mode tun --port 80$/),
+  fault("nobody listens on the VIP", DR, (it) => it.knocks.set("10.0.0.100:80 10.0.0.11", "refused"), [
+    "path-refused",
+    "stops",
+    "impossible",
+  ], /^lvsd doctor --backend /),
   fault(
     "no FFI",
     DR,
@@ -69,7 +89,7 @@ const FAULTS: readonly Fault[] = [
       "emulates",
       "emulated",
     ],
-    /^ip route replace 10\.9\.0\.1 dev eth0$/,
+    /^# in test\.yaml: give eth0 an address in the network of 10\.9\.0\.1/,
   ),
   fault("MTU too small for ipip", TUN, (it) => it.files.set("/sys/class/net/eth0/mtu", "1500"), [
     "mtu-room",
@@ -85,7 +105,7 @@ const FAULTS: readonly Fault[] = [
     "vip-missing",
     "stops",
     "impossible",
-  ], /^ip -6 addr add fd00::9\/128 dev lo$/),
+  ], /^ip -6 addr add fd00::9\/128 dev lo nodad$/),
   fault(
     "IPv6 switched off",
     { ...NAT, listen: "[::]:8080" },

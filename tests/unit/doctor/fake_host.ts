@@ -5,6 +5,8 @@ import type {
   Host,
   HostAddress,
   HostRoute,
+  KnockOutcome,
+  KnockQuestion,
   PortHolder,
 } from "../../../doctor/host.ts";
 import { findRoute } from "../../../doctor/routes.ts";
@@ -53,6 +55,10 @@ export class FakeHost implements Host {
   readonly binds = new Map<string, BindOutcome>();
   readonly connects = new Map<string, ConnectOutcome>();
   readonly receivers = new Set<string>();
+  /** By interface and address: who answers ARP. */
+  readonly neighbours = new Map<string, string[]>();
+  /** By virtual endpoint and server. */
+  readonly knocks = new Map<string, KnockOutcome>();
   readonly modes = new Map<string, number>();
   holder: PortHolder | undefined;
 
@@ -114,6 +120,14 @@ export class FakeHost implements Host {
 
   tryConnectUnix(path: string): Promise<boolean> {
     return Promise.resolve(this.receivers.has(path));
+  }
+
+  whoHas(link: string, address: IpAddress): readonly string[] {
+    return this.neighbours.get(`${link} ${address}`) ?? [];
+  }
+
+  knock({ virtual, server }: KnockQuestion): KnockOutcome {
+    return this.knocks.get(`${formatEndpoint(virtual)} ${server}`) ?? "answered";
   }
 
   modeOf(path: string): number | undefined {
