@@ -46,9 +46,13 @@ export interface Report {
   readonly picks: readonly PickResult[];
 }
 
-export function summarise(figure: Figure, runs: FigureRuns): FigureResult {
+/** @param reference the side that all are divided by: HAProxy at its best if not given */
+export function summarise(
+  figure: Figure,
+  runs: FigureRuns,
+  reference = bestReference(runs, figure.better),
+): FigureResult {
   const { name, title, unit, better, client, processorUnit } = figure;
-  const reference = bestReference(runs, better);
   const divisor = runs.get(reference);
   const sides = [...runs].map(([side, { values, errors, processor }]) => ({
     side,
