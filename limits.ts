@@ -51,6 +51,10 @@ export const LIMITS = {
   udpSessionsPerService: 8_192,
   /** Of the descriptors for connections, the most that UDP sessions may have: one datagram from a made-up address takes one. */
   udpDescriptorsPerMille: 500,
+  /** Datagrams of UDP clients that wait in a native worker for the rules, or for a first look at a destination: two bursts. */
+  keptDatagramBytes: 4_194_304,
+  /** Queues of a native UDP listener in the kernel, which caps them by net.core.rmem_max and wmem_max. */
+  udpSocketBufferBytes: 4_194_304,
   /** How long a client's one-packet datagrams may be answered without idleTimeout: 5 s, after which resolvers ask again. */
   onePacketReplyMs: 5_000,
   /** Largest UDP payload over IPv4: 65,535 - 20 (IP) - 8 (UDP). */

@@ -50,7 +50,7 @@ const health = {
 
 const connections = {
   engine: choice("engine", ["auto", "native", "portable", "packet"]).default("auto").describe(
-    "What moves the bytes: `native` is the fast engine (Linux, TCP, `--allow-ffi`), `portable` works everywhere, `packet` forwards packets (Linux, CAP_NET_RAW, section `packet`); `auto` takes the best there is.",
+    "What moves the bytes: `native` is the fast engine (Linux, `--allow-ffi`), `portable` works everywhere, `packet` forwards packets (Linux, CAP_NET_RAW, section `packet`); `auto` takes the best there is.",
   ),
   connectTimeout: duration({ least: "10ms" }).prefault("5s")
     .describe("Wait for the real server to answer a connect."),

@@ -95,8 +95,8 @@ export class Daemon implements StatusSource {
     // Before anything listens: what ipvsadm makes must not turn out to be lost with its first command.
     if (options.stateFile !== undefined) await assertStateWritable(options.stateFile);
     const daemon = new Daemon(options);
-    const { engine, reason } = daemon.#assembly.engines.choiceFor({ protocol: "tcp" });
-    options.logger.info("engine {engine} for TCP: {reason}", { engine: engine.name, reason });
+    const { engine, reason } = daemon.#assembly.engines.choiceFor({});
+    options.logger.info("engine {engine} for TCP and UDP: {reason}", { engine: engine.name, reason });
     try {
       refuseEmulation(options.config, daemon.#assembly.engines);
       refuseTransparent(options.config, daemon.#assembly.engines);

@@ -56,7 +56,6 @@ export interface PacketPlace {
 
 /** What there is to choose by. */
 export interface EngineWish {
-  readonly protocol: Binding["protocol"];
   readonly engine?: Binding["options"]["engine"] | undefined;
   readonly mode?: Binding["options"]["mode"] | undefined;
 }
@@ -145,12 +144,12 @@ export class Engines {
         this.#native ?? this.#portable,
         ...others.filter((it) => it !== this.#portable || this.#native !== undefined),
       ],
-      ({ protocol, options }) => this.choiceFor({ protocol, engine: options.engine, mode: options.mode }),
+      ({ options: { engine, mode } }) => this.choiceFor({ engine, mode }),
     );
   }
 
-  /** The engine of a service with this protocol and this wish. */
-  choiceFor({ protocol, engine = "auto", mode = "nat" }: EngineWish): EngineChoice {
+  /** The engine of a service with this wish. */
+  choiceFor({ engine = "auto", mode = "nat" }: EngineWish): EngineChoice {
     const native = this.#native;
     if (engine === "packet" || (engine === "auto" && mode !== "nat" && this.#packet !== undefined)) {
       if (this.#packet === undefined) return this.#portableBecause(this.packetObstacle);
@@ -170,7 +169,6 @@ export class Engines {
       };
     }
     if (native === undefined) return this.#portableBecause(this.#obstacle || "no store for workers");
-    if (protocol === "udp") return this.#portableBecause("the native engine moves TCP only");
     return { engine: native, reason: "Linux, and FFI is permitted" };
   }
 

@@ -145,7 +145,7 @@ function serviceStatus(service: VirtualService, facts: ReportFacts): ServiceStat
 }
 
 function engineStatus({ engines }: Assembly): Status["engine"] {
-  const { engine, reason } = engines.choiceFor({ protocol: "tcp" });
+  const { engine, reason } = engines.choiceFor({});
   return { name: engine.name, reason };
 }
 

@@ -170,7 +170,11 @@ export class Traffic implements Omit<TrafficEntrance, "destinationAddress">, Str
       if (output) this.#statistics.output(serviceSlot, slot, flow.packets, bytes);
       else this.#statistics.input(serviceSlot, slot, flow.packets, bytes);
     }
-    if (!output) this.#words[base + ENTRY.inPackets] = (this.#words[base + ENTRY.inPackets] ?? 0) + 1;
+    if (!output) {
+      // A socket engine's TCP segment stands for no packet, and is one all the same.
+      const packets = Math.max(1, flow.packets);
+      this.#words[base + ENTRY.inPackets] = (this.#words[base + ENTRY.inPackets] ?? 0) + packets;
+    }
     return this.#answers.forward(
       flow,
       service,

@@ -86,12 +86,13 @@ export class RuleGate implements TrafficEntrance {
    * Judges a connection that another thread is about to open: its director is not this one. The rules' mark is then in the flow.
    *
    * @param admission a number below `NO_ENTRY` that stands for the connection until {@linkcode entryEnded} is told of it
+   * @param bytes payload of the datagram that opens it, 0 for TCP
    * @returns why it is refused, `none` when it may be opened
    */
-  admit(flow: Flow, admission: number, nowMs: number): DropReason {
+  admit(flow: Flow, admission: number, bytes: number, nowMs: number): DropReason {
     const view = this.#view;
     view.fillFrom(flow);
-    view.bytes = 0;
+    view.bytes = bytes;
     view.service = this.#serviceNumber(flow.service);
     let said = this.#hooks.run(HOOK.prerouting, view, nowMs);
     if (said === VERDICT.accept) said = this.#hooks.run(HOOK.input, view, nowMs);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { LIMITS } from "../../limits.ts";
 
 /** Bindings of one engine at a time: every service, and those that are on their way out. */
 export const BINDING_SLOTS = 8_192;
@@ -17,6 +18,8 @@ const ALL = {
   wantsIdle: 2,
   /** New connections are judged by rules. */
   judges: 3,
+  /** Of the descriptors, those of UDP sessions. */
+  sessions: 4,
   count: 16,
 } as const;
 
@@ -26,6 +29,7 @@ const OWN = {
   mail: 1,
   bell: 2,
   reserved: 3,
+  sessions: 4,
   live: 16,
   held: 16 + BINDING_SLOTS,
   count: 16 + 2 * BINDING_SLOTS,
@@ -198,6 +202,23 @@ export class EngineMemory {
       count;
   }
 
+  /** Sets a descriptor aside for a UDP session: anybody can make one with one datagram, so they have a part only. */
+  tryReserveSession(worker: number): boolean {
+    const most = (this.#all[ALL.room] ?? 0) * LIMITS.udpDescriptorsPerMille / 1_000;
+    if (Atomics.add(this.#all, ALL.sessions, 1) + 1 > most || !this.tryReserve(worker, 1)) {
+      Atomics.sub(this.#all, ALL.sessions, 1);
+      return false;
+    }
+    this.#own[worker * OWN.count + OWN.sessions] = (this.#own[worker * OWN.count + OWN.sessions] ?? 0) + 1;
+    return true;
+  }
+
+  releaseSession(worker: number): void {
+    Atomics.sub(this.#all, ALL.sessions, 1);
+    this.#own[worker * OWN.count + OWN.sessions] = (this.#own[worker * OWN.count + OWN.sessions] ?? 0) - 1;
+    this.release(worker, 1);
+  }
+
   opened(worker: number, descriptor: number): void {
     this.#owners[descriptor] = worker;
   }
@@ -223,6 +244,7 @@ export class EngineMemory {
       Atomics.sub(this.#running, slot, live - (own[OWN.held + slot] ?? 0));
     }
     Atomics.sub(this.#all, ALL.descriptors, own[OWN.reserved] ?? 0);
+    Atomics.sub(this.#all, ALL.sessions, own[OWN.sessions] ?? 0);
     own.fill(0);
     this.setBell(worker, bell);
     return { descriptors, connections };

@@ -33,6 +33,8 @@ export class EventRecord {
   family: 4 | 6 = 4;
   readonly client = new Uint32Array(4);
   clientPort = 0;
+  /** How many were dropped. */
+  count = 0;
   durationMs = 0;
   bytesIn = 0;
   bytesOut = 0;

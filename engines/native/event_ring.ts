@@ -25,6 +25,7 @@ const WORD = {
   clientPort: 10,
   destinationFamily: 11,
   destinationAddress: 12,
+  count: 16,
 } as const;
 const FLOAT = { durationMs: 9, bytesIn: 10, bytesOut: 11 } as const;
 
@@ -82,8 +83,11 @@ export class EventWriter {
     this.#commit();
   }
 
-  dropped(service: number, reason: EndReason): void {
-    if (this.#begin(EVENT.dropped, service, 0, reason) >= 0) this.#commit();
+  dropped(service: number, reason: EndReason, count = 1): void {
+    const base = this.#begin(EVENT.dropped, service, 0, reason);
+    if (base < 0) return;
+    this.#words[base + WORD.count] = count;
+    this.#commit();
   }
 
   connectFailed(destination: number, reason: EndReason): void {
@@ -171,6 +175,7 @@ export class EventReader {
       record.destinationAddress[i] = words[base + WORD.destinationAddress + i] ?? 0;
     }
     record.clientPort = words[base + WORD.clientPort] ?? 0;
+    record.count = words[base + WORD.count] ?? 0;
     const floats = base / 2;
     record.durationMs = this.#floats[floats + FLOAT.durationMs] ?? 0;
     record.bytesIn = this.#floats[floats + FLOAT.bytesIn] ?? 0;

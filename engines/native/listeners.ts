@@ -20,7 +20,8 @@ const WITHOUT_IPV6 = new Set<number>([ERRNO.EAFNOSUPPORT, ERRNO.EADDRNOTAVAIL]);
 
 /** An open listener. */
 export interface Listening {
-  readonly descriptor: number;
+  /** One for each worker, or one for all. */
+  readonly descriptors: readonly number[];
   readonly bound: Endpoint;
   /** Options that the kernel refused. */
   readonly refused: readonly NotInForce[];
@@ -32,17 +33,22 @@ export interface Listening {
  * @throws {SystemError} see `bindError`
  */
 export function listenTcp(sockets: Sockets, binding: Binding, backlog: number): Listening {
-  const { address, port } = binding.listen;
   const { tcp = {} } = binding.options;
+  return listenWith(binding, (at) => listenAt(sockets, at, backlog, tcp));
+}
+
+/** Opens by `open` where the binding says, with the same fall-back and the same errors. @throws {SystemError} see `bindError` */
+export function listenWith(binding: Binding, open: (at: Endpoint) => Listening): Listening {
+  const { address, port } = binding.listen;
   assertListenAllowed(binding);
   try {
-    return listenAt(sockets, binding.listen, backlog, tcp);
+    return open(binding.listen);
   } catch (error) {
     const canFallBack = address.family === 6 && address.isUnspecified && WITHOUT_IPV6.has(errnoOf(error));
     if (!canFallBack) throw coded(binding, error);
   }
   try {
-    return listenAt(sockets, { address: ANY_IPV4, port }, backlog, tcp);
+    return open({ address: ANY_IPV4, port });
   } catch (error) {
     throw coded(binding, error);
   }
@@ -56,7 +62,7 @@ function listenAt(sockets: Sockets, at: Endpoint, backlog: number, tcp: TcpOptio
     void refused.push(...applyOptions(sockets, listener, listenerOptions(tcp)));
   const descriptor = sockets.listen(at, { backlog, options, prepare });
   const bound = { address: at.address, port: sockets.localEndpoint(descriptor).port };
-  return { descriptor, bound, refused };
+  return { descriptors: [descriptor], bound, refused };
 }
 
 function errnoOf(error: unknown): number {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { MessagePort } from "node:worker_threads";
-import type { BindingOptions, EndReason } from "../engine.ts";
+import type { Binding, BindingOptions, EndReason } from "../engine.ts";
 import type { EngineBuffers } from "./engine_memory.ts";
 import type { SocketOption } from "./socket_options.ts";
 
@@ -39,12 +39,14 @@ export type WorkerOptions = Omit<BindingOptions, "tcp"> & {
   readonly serverSocket: readonly SocketOption[];
 };
 
-/** A listening socket for a worker to accept from. */
+/** A socket for a worker to accept or receive from. */
 export interface OpenCommand {
   readonly kind: "open";
   readonly slot: number;
   readonly service: number;
-  readonly descriptor: number;
+  readonly protocol: Binding["protocol"];
+  /** By worker, from 1; a single one is shared by all. */
+  readonly descriptors: readonly number[];
   /** Address bound, as text; the wildcard asks for each connection's own. */
   readonly address: string;
   readonly port: number;
@@ -56,6 +58,8 @@ export type Command =
   | OpenCommand
   | { readonly kind: "update"; readonly slot: number; readonly options: SentOptions }
   | { readonly kind: "close"; readonly slot: number; readonly request: number }
+  /** UDP: nothing is live, the socket is about to be closed. */
+  | { readonly kind: "release"; readonly slot: number; readonly request: number }
   | { readonly kind: "destination-removed"; readonly destination: number; readonly cut: boolean }
   | {
     readonly kind: "reset";
@@ -66,7 +70,13 @@ export type Command =
     readonly request: number;
   }
   /** Answers a question: would a connect to the destination come back to this program? */
-  | { readonly kind: "loop"; readonly destination: number; readonly port: number; readonly isLoop: boolean }
+  | {
+    readonly kind: "loop";
+    readonly protocol: Binding["protocol"];
+    readonly destination: number;
+    readonly port: number;
+    readonly isLoop: boolean;
+  }
   /** Listeners came or went: what was answered about loops may be wrong by now. */
   | { readonly kind: "listeners-changed" }
   | { readonly kind: "advance"; readonly timesMs: readonly number[]; readonly request: number }
@@ -104,8 +114,12 @@ export type Report =
   /** Asks whether the rules, which live in the main thread, let a connection in. */
   | {
     readonly kind: "judge";
+    /** Its number in the worker, below 0 for UDP. */
     readonly connection: number;
     readonly startMs: number;
+    readonly protocol: number;
+    /** Payload of the datagram that opens it. */
+    readonly bytes: number;
     readonly service: number;
     readonly family: 4 | 6;
     readonly client: Uint32Array;
@@ -124,4 +138,12 @@ export type Report =
   /** A connection that was let in is over. */
   | { readonly kind: "left"; readonly admission: number }
   | { readonly kind: "trouble"; readonly service: number; readonly message: string }
-  | { readonly kind: "ask-loop"; readonly destination: number; readonly host: string; readonly port: number };
+  | {
+    readonly kind: "ask-loop";
+    readonly protocol: Binding["protocol"];
+    readonly destination: number;
+    readonly host: string;
+    readonly port: number;
+  }
+  /** A UDP service that takes no new clients has no session here any more. */
+  | { readonly kind: "emptied"; readonly slot: number };

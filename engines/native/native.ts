@@ -11,7 +11,7 @@ import { LIMITS } from "../../limits.ts";
 import { DROP_REASON, type DropReason } from "../../director/verdict.ts";
 import { IpAddress } from "../../net/address.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
-import { Flow, NO_ENTRY, PROTOCOL } from "../../net/flow.ts";
+import { Flow, NO_ENTRY } from "../../net/flow.ts";
 import type { Random } from "../../net/random.ts";
 import { Libc } from "../../sys/libc.ts";
 import { readSwitch } from "../../sys/switches.ts";
@@ -27,7 +27,8 @@ import type {
   OpenBinding,
 } from "../engine.ts";
 import { refusalReason } from "../refusals.ts";
-import { countDescriptors, Descriptors } from "../portable/descriptors.ts";
+import { countDescriptors, type DescriptorCount, Descriptors } from "../portable/descriptors.ts";
+import { checkUdpOptions } from "../portable/udp_options.ts";
 import { BINDING_SLOTS, EngineMemory } from "./engine_memory.ts";
 import type { EventRecord } from "./event_record.ts";
 import { EVENT } from "./event_ring.ts";
@@ -35,6 +36,7 @@ import { listenTcp } from "./listeners.ts";
 import type { OpenCommand, Report } from "./messages.ts";
 import { type BindingOwner, NativeBinding } from "./native_binding.ts";
 import { applyOptions, listenerOptions, switchedOff } from "./socket_options.ts";
+import { listenUdp } from "./udp_listeners.ts";
 import { monotonicMs } from "./worker_clock.ts";
 import type { WorkerListener, WorkerThread } from "./worker_thread.ts";
 import { Workers } from "./workers.ts";
@@ -42,7 +44,7 @@ import { Workers } from "./workers.ts";
 /** The rules, in the main thread. */
 export interface ConnectionJudge {
   /** @returns why a connection is refused, `none` when it may be opened; the rules' mark is then in the flow */
-  admit(flow: Flow, admission: number, nowMs: number): DropReason;
+  admit(flow: Flow, admission: number, bytes: number, nowMs: number): DropReason;
   /** The admission stands for a connection that is there already. */
   introduce(admission: number, family: 4 | 6, client: Uint32Array): void;
   /** The admission's connection is over. */
@@ -58,6 +60,8 @@ export interface NativeEngineOptions {
   readonly random: Random;
   /** Threads that move bytes. */
   readonly workers: number;
+  /** What is known of the process's file descriptors; asked for when not given. */
+  readonly descriptors?: DescriptorCount;
   /** Connection entries of each worker; the limit's if not given. */
   readonly connectionEntries?: number;
   /** Memory of a `FlightRing` for each worker, where what they decide is to be remembered. */
@@ -68,7 +72,7 @@ export interface NativeEngineOptions {
   isOwnListener(protocol: Binding["protocol"], target: Endpoint): boolean;
 }
 
-/** TCP through workers. */
+/** TCP and UDP through workers. */
 export class NativeEngine implements Engine, BindingOwner, WorkerListener {
   readonly name = "native";
   readonly #options: NativeEngineOptions;
@@ -96,7 +100,7 @@ export class NativeEngine implements Engine, BindingOwner, WorkerListener {
     }
     const isSystemTime = clock instanceof SystemClock;
     this.#options = options;
-    this.#memory = EngineMemory.create(workers, countDescriptors().limit);
+    this.#memory = EngineMemory.create(workers, (options.descriptors ?? countDescriptors()).limit);
     this.#memory.timeMs = clock.nowMs();
     this.#noteRoom();
     this.#workers = new Workers({
@@ -127,7 +131,10 @@ export class NativeEngine implements Engine, BindingOwner, WorkerListener {
   }
 
   async open(binding: Binding): Promise<OpenBinding> {
-    const listening = listenTcp(this.#sockets, binding, LIMITS.tcpBacklogConnections);
+    if (binding.protocol === "udp") checkUdpOptions(binding.name, binding.options);
+    const listening = binding.protocol === "udp"
+      ? listenUdp(this.#sockets, binding, this.#memory.workers)
+      : listenTcp(this.#sockets, binding, LIMITS.tcpBacklogConnections);
     const slot = this.#freeSlot();
     const opened = new NativeBinding(this, binding, slot, listening);
     this.#noteNotInForce(opened, listening.refused);
@@ -144,7 +151,7 @@ export class NativeEngine implements Engine, BindingOwner, WorkerListener {
   }
 
   #noteRoom(): void {
-    this.#memory.room = new Descriptors(countDescriptors()).room;
+    this.#memory.room = new Descriptors(this.#options.descriptors ?? countDescriptors()).room;
   }
 
   #freeSlot(): number {
@@ -156,10 +163,11 @@ export class NativeEngine implements Engine, BindingOwner, WorkerListener {
   }
 
   updated(opened: NativeBinding, before: BindingOptions): void {
-    const { slot, listener, options } = opened;
-    if (!opened.isClosed) {
+    const { slot, binding, listeners, options } = opened;
+    if (!opened.isClosed && binding.protocol === "tcp") {
       const changed = listenerOptions(options.tcp ?? {}, before.tcp);
-      this.#noteNotInForce(opened, applyOptions(this.#sockets, listener, changed));
+      const refused = listeners.flatMap((it) => applyOptions(this.#sockets, it, changed));
+      this.#noteNotInForce(opened, refused);
     }
     this.#workers.tell({ kind: "update", slot, options: opened.optionsToSend });
   }
@@ -168,10 +176,27 @@ export class NativeEngine implements Engine, BindingOwner, WorkerListener {
     opened.notInForce = [...refused, ...switchedOff(opened.options.tcp ?? {}, readSwitch)];
   }
 
-  async closed({ slot, listener }: NativeBinding): Promise<void> {
-    // Until every worker has let go of it, its number must not be given to another socket.
-    await this.#workers.ask((request) => ({ kind: "close", slot, request }));
-    if (!this.#isStopped) this.#sockets.close(listener);
+  async closed(opened: NativeBinding): Promise<void> {
+    const { slot } = opened;
+    await (opened.refusing ??= this.#workers.ask((request) => ({ kind: "close", slot, request })));
+    if (opened.binding.protocol === "tcp") this.#letGo(opened);
+    else await this.#releaseIdle(opened);
+  }
+
+  /** Both ways of live UDP sessions lead through the listeners: these stay until the last session has ended. */
+  async #releaseIdle(opened: NativeBinding): Promise<void> {
+    const { slot } = opened;
+    if (this.#memory.live(slot) > 0) return;
+    // Until every worker has let go of them, their numbers must not be given to other sockets.
+    await (opened.releasing ??= this.#workers
+      .ask((request) => ({ kind: "release", slot, request }))
+      .then(() => this.#letGo(opened)));
+  }
+
+  #letGo(opened: NativeBinding): void {
+    if (opened.isOver) return;
+    opened.isOver = true;
+    for (const it of opened.listeners) this.#sockets.close(it);
     this.#workers.tell({ kind: "listeners-changed" });
   }
 
@@ -238,6 +263,7 @@ export class NativeEngine implements Engine, BindingOwner, WorkerListener {
     await Promise.all([...this.#bindings.values()].map((it) => it.close()));
     this.#isStopped = true;
     await this.#workers.stop();
+    for (const it of this.#bindings.values()) this.#letGo(it);
     this.#wakeIdleWaiters();
     this.#libc[Symbol.dispose]();
   }
@@ -262,24 +288,33 @@ export class NativeEngine implements Engine, BindingOwner, WorkerListener {
       case "left":
         return this.#options.judge?.entryEnded(report.admission);
       case "ask-loop": {
-        const { destination, host, port } = report;
-        const isLoop = this.#options.isOwnListener("tcp", { address: IpAddress.parse(host), port });
-        return worker.tell({ kind: "loop", destination, port, isLoop });
+        const { protocol, destination, host, port } = report;
+        const isLoop = this.#options.isOwnListener(protocol, { address: IpAddress.parse(host), port });
+        return worker.tell({ kind: "loop", protocol, destination, port, isLoop });
       }
+      case "emptied":
+        return void this.#emptied(report.slot);
     }
+  }
+
+  /** The last session of a worker has ended in a service that takes no new ones. */
+  async #emptied(slot: number): Promise<void> {
+    const opened = this.#bindings.get(slot);
+    if (opened?.isClosed && !this.#isStopped) await this.#releaseIdle(opened);
   }
 
   #judge(worker: WorkerThread, question: Report & { kind: "judge" }): void {
     const { judge, clock } = this.#options;
     const { connection, startMs, service, family, client, clientPort, virtual, virtualPort } = question;
+    const { protocol, bytes } = question;
     const flow = Flow.between(
-      PROTOCOL.tcp,
+      protocol,
       { address: new IpAddress(family, client), port: clientPort },
       { address: new IpAddress(family, virtual), port: virtualPort },
     );
     flow.service = service;
     const admission = this.#nextAdmission--;
-    const refused = judge?.admit(flow, admission, clock.nowMs()) ?? DROP_REASON.none;
+    const refused = judge?.admit(flow, admission, bytes, clock.nowMs()) ?? DROP_REASON.none;
     const refusal = refused === DROP_REASON.none ? "" : refusalReason(refused);
     const { mark } = flow;
     worker.tell({
@@ -299,8 +334,9 @@ export class NativeEngine implements Engine, BindingOwner, WorkerListener {
   happened(record: EventRecord, ended: EndedConnection): void {
     const { events } = this.#options;
     if (record.kind === EVENT.ended) events.ended(ended);
-    else if (record.kind === EVENT.dropped) events.dropped(record.service, record.reason);
-    else if (record.kind === EVENT.connectFailed) events.connectFailed(record.destination, record.reason);
+    else if (record.kind === EVENT.dropped) {
+      for (let i = 0; i < record.count; i++) events.dropped(record.service, record.reason);
+    } else if (record.kind === EVENT.connectFailed) events.connectFailed(record.destination, record.reason);
     else events.connectSucceeded(record.destination);
   }
 
@@ -334,16 +370,18 @@ export class NativeEngine implements Engine, BindingOwner, WorkerListener {
       );
     }
     this.#wakeIdleWaiters();
+    for (const { slot } of this.#bindings.values()) void this.#emptied(slot);
   }
 }
 
 function openCommand(opened: NativeBinding): OpenCommand {
-  const { slot, binding, bound, listener, optionsToSend } = opened;
+  const { slot, binding, bound, listeners, optionsToSend } = opened;
   return {
     kind: "open",
     slot,
     service: binding.service,
-    descriptor: listener,
+    protocol: binding.protocol,
+    descriptors: listeners,
     address: `${bound.address}`,
     port: bound.port,
     options: optionsToSend,

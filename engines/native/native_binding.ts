@@ -5,6 +5,7 @@
  */
 import type { Endpoint } from "../../net/endpoint.ts";
 import type { Binding, BindingOptions, NotInForce, OpenBinding } from "../engine.ts";
+import { checkUdpOptions } from "../portable/udp_options.ts";
 import type { Listening } from "./listeners.ts";
 import type { SentOptions } from "./messages.ts";
 import { connectionOptions } from "./socket_options.ts";
@@ -13,6 +14,7 @@ import { connectionOptions } from "./socket_options.ts";
 export interface BindingOwner {
   /** @param before the options that were in force */
   updated(binding: NativeBinding, before: BindingOptions): void;
+  /** Stops taking new clients; resolves when the listeners are closed, or have to stay for live UDP sessions. */
   closed(binding: NativeBinding): Promise<void>;
 }
 
@@ -21,14 +23,17 @@ export class NativeBinding implements OpenBinding {
   readonly binding: Binding;
   readonly bound: Endpoint;
   readonly slot: number;
-  readonly listener: number;
+  /** One for each worker, or one for all. */
+  readonly listeners: readonly number[];
   options: BindingOptions;
   notInForce: readonly NotInForce[];
   isClosed = false;
   /** Closed, and no worker knows the listener any more. */
   isOver = false;
   readonly #owner: BindingOwner;
-  #closing: Promise<void> | undefined;
+  /** The steps of its closing, each taken once. */
+  refusing: Promise<void> | undefined;
+  releasing: Promise<void> | undefined;
 
   constructor(owner: BindingOwner, binding: Binding, slot: number, listening: Listening) {
     this.#owner = owner;
@@ -36,11 +41,13 @@ export class NativeBinding implements OpenBinding {
     this.options = binding.options;
     this.bound = listening.bound;
     this.slot = slot;
-    this.listener = listening.descriptor;
+    this.listeners = listening.descriptors;
     this.notInForce = listening.refused;
   }
 
+  /** @throws {ValueError} `OPTION_NOT_FOR_UDP` */
   update(options: BindingOptions): void {
+    if (this.binding.protocol === "udp") checkUdpOptions(this.binding.name, options);
     const before = this.options;
     this.options = options;
     this.#owner.updated(this, before);
@@ -59,6 +66,6 @@ export class NativeBinding implements OpenBinding {
 
   close(): Promise<void> {
     this.isClosed = true;
-    return this.#closing ??= this.#owner.closed(this).then(() => void (this.isOver = true));
+    return this.#owner.closed(this);
   }
 }

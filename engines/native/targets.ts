@@ -8,6 +8,7 @@ import { LIMITS } from "../../limits.ts";
 import { IpAddress } from "../../net/address.ts";
 import { type Address, addressOf } from "../../sys/libc.ts";
 import { socketAddress } from "../../sys/socket_address.ts";
+import type { Binding } from "../engine.ts";
 
 /** Whether a connect would come back to this program. */
 export const LOOP = { unknown: 0, no: 1, yes: 2 } as const;
@@ -17,9 +18,10 @@ export interface TargetWaiter {
   targetKnown(target: Target): void;
 }
 
-/** One port of one destination. */
+/** One port of one destination; by a firewall mark it may be one of both protocols. */
 export class Target {
   readonly destination: number;
+  readonly protocol: Binding["protocol"];
   readonly host: string;
   readonly family: 4 | 6;
   readonly port: number;
@@ -32,8 +34,15 @@ export class Target {
   isAsked = false;
   waiting: TargetWaiter[] = [];
 
-  constructor(destination: number, host: string, family: 4 | 6, port: number) {
+  constructor(
+    destination: number,
+    protocol: Binding["protocol"],
+    host: string,
+    family: 4 | 6,
+    port: number,
+  ) {
     this.destination = destination;
+    this.protocol = protocol;
     this.host = host;
     this.family = family;
     this.port = port;
@@ -58,16 +67,23 @@ export class Targets {
     this.#ask = ask;
   }
 
-  of(destination: number, port: number): Target {
+  of(destination: number, port: number, protocol: Binding["protocol"]): Target {
     const ofDestination = this.#byDestination.get(destination);
-    if (ofDestination === undefined) return this.#add(destination, port, []);
-    for (const target of ofDestination) if (target.port === port) return this.#fresh(target);
-    return this.#add(destination, port, ofDestination);
+    if (ofDestination === undefined) return this.#add(destination, port, protocol, []);
+    for (const target of ofDestination) {
+      if (target.port === port && target.protocol === protocol) return this.#fresh(target);
+    }
+    return this.#add(destination, port, protocol, ofDestination);
   }
 
-  #add(destination: number, port: number, ofDestination: Target[]): Target {
+  #add(
+    destination: number,
+    port: number,
+    protocol: Binding["protocol"],
+    ofDestination: Target[],
+  ): Target {
     const { host, family } = this.#traffic.destinationAddress(destination);
-    const target = new Target(destination, host, family, port);
+    const target = new Target(destination, protocol, host, family, port);
     if (this.#byDestination.size >= LIMITS.destinations) this.#byDestination.clear();
     ofDestination.push(target);
     this.#byDestination.set(destination, ofDestination);
@@ -82,8 +98,9 @@ export class Targets {
     return target;
   }
 
-  answered(destination: number, port: number, isLoop: boolean): void {
-    const target = this.#byDestination.get(destination)?.find((it) => it.port === port);
+  answered(destination: number, port: number, protocol: Binding["protocol"], isLoop: boolean): void {
+    const ofDestination = this.#byDestination.get(destination);
+    const target = ofDestination?.find((it) => it.port === port && it.protocol === protocol);
     if (target === undefined) return;
     target.loop = isLoop ? LOOP.yes : LOOP.no;
     for (const waiter of target.waiting.splice(0)) waiter.targetKnown(target);

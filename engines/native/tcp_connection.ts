@@ -204,13 +204,13 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
   #decide(): void {
     if (!this.#parts.memory.judges) return this.#open();
     this.#stage = STAGE.judging;
-    this.#parts.judge(this.id, this.startMs, this.flow);
+    this.#parts.questions.judge(this.id, this.startMs, this.flow, 0);
   }
 
   /** The rules have spoken. */
   judged(startMs: number, refusal: EndReason | "", mark: number, admission: number): void {
     if (this.#stage !== STAGE.judging || startMs !== this.startMs) {
-      if (admission !== 0) this.#parts.left(admission);
+      if (admission !== 0) this.#parts.questions.left(admission);
       return;
     }
     this.#admission = admission;
@@ -226,7 +226,7 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
 
   introduced(startMs: number, admission: number): void {
     if (this.isUnknown && startMs === this.startMs) this.#admission = admission;
-    else this.#parts.left(admission);
+    else this.#parts.questions.left(admission);
   }
 
   #open(): void {
@@ -250,7 +250,7 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
 
   #dial(verdict: Verdict): void {
     this.destination = verdict.destination;
-    const target = this.#target = this.#parts.targets.of(verdict.destination, verdict.destinationPort);
+    const target = this.#target = this.#parts.targets.of(verdict.destination, verdict.destinationPort, "tcp");
     this.#waitAtMost(this.#options?.connectTimeoutMs ?? 0);
     this.#stage = STAGE.asking;
     if (target.loop === LOOP.unknown) target.waiting.push(this);
@@ -389,7 +389,7 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
     this.#output.end();
     this.durationMs = clock.nowMs - this.startMs;
     if (this.#hasEntry) this.#parts.entries.clear(this.flow.entry, this.id);
-    if (this.#admission !== 0) this.#parts.left(this.#admission);
+    if (this.#admission !== 0) this.#parts.questions.left(this.#admission);
     this.#admission = 0;
     this.#hasEntry = false;
     this.#failed = NOTHING_FAILED;

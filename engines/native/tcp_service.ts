@@ -30,7 +30,7 @@ export interface ConnectionRecords {
   take(): TcpConnection;
 }
 
-function receivedOptions(options: SentOptions): WorkerOptions {
+export function receivedOptions(options: SentOptions): WorkerOptions {
   return { ...options, acceptProxyFrom: options.acceptProxyFrom.map((text) => Prefix.parse(text)) };
 }
 
@@ -58,7 +58,7 @@ export class TcpService implements Watched, ConnectionService<TcpConnection>, Pa
     this.service = command.service;
     this.#parts = parts;
     this.#records = records;
-    this.#listener = command.descriptor;
+    this.#listener = command.descriptors[0] ?? -1;
     this.#address = IpAddress.parse(command.address);
     this.#port = command.port;
     this.#options = receivedOptions(command.options);

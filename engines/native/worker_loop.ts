@@ -18,27 +18,28 @@ import { Sockets } from "../../sys/sockets.ts";
 import { ConnectionTimers } from "./connection_timers.ts";
 import { EngineMemory } from "./engine_memory.ts";
 import { EntryOwners } from "./entry_owners.ts";
+import { EventNews } from "./event_news.ts";
 import { EventWriter } from "./event_ring.ts";
-import type { Command, Report, WorkerStart } from "./messages.ts";
+import type { Command, OpenCommand, Report, WorkerStart } from "./messages.ts";
+import { LateCounts } from "./late_counts.ts";
 import { Pipes } from "./pipes.ts";
+import { Questions } from "./questions.ts";
 import { Reactor } from "./reactor.ts";
 import { SideBuffers } from "./side_buffers.ts";
 import { SpreadResets } from "./spread_resets.ts";
 import { Targets } from "./targets.ts";
+import type { TcpConnection } from "./tcp_connection.ts";
 import { TcpRecords } from "./tcp_records.ts";
 import { TcpService } from "./tcp_service.ts";
 import { Troubles } from "./troubles.ts";
+import type { UdpService } from "./udp_service.ts";
+import { UdpServices } from "./udp_services.ts";
+import type { UdpSession } from "./udp_session.ts";
 import { WorkerClock } from "./worker_clock.ts";
-import type { Moving, Paused, Uncounted, WorkerParts } from "./worker_parts.ts";
+import type { Paused, WorkerParts } from "./worker_parts.ts";
 
 /** Events of one wait. */
 const EVENTS = 512;
-/** How long bytes may be uncounted. */
-const COUNT_DELAY_MS = 10;
-/** Distance of two countings of packets: what IPVS's own estimator takes to look at its counters. */
-const PACKETS_MS = 2_000;
-/** How long an event may wait for company on its way to the main thread. */
-const EVENT_DELAY_MS = 20;
 
 /** Runs until it is stopped; owns everything that it opened. */
 export class WorkerLoop {
@@ -49,23 +50,21 @@ export class WorkerLoop {
   readonly #memory: EngineMemory;
   readonly #director: Director;
   readonly #events: EventWriter;
+  readonly #news: EventNews;
   readonly #clock: WorkerClock;
   readonly #records = new TcpRecords();
+  readonly #udp: UdpServices;
   readonly #entries: EntryOwners;
   readonly #reactor: Reactor;
   readonly #timers: ConnectionTimers;
   readonly #parts: WorkerParts;
   readonly #resets = new SpreadResets();
   readonly #troubles: Troubles;
+  readonly #questions = new Questions((report) => this.#say(report));
   readonly #services = new Map<number, TcpService>();
   /** Services that do not accept for a while. */
   readonly #paused = new Set<Paused>();
-  readonly #uncounted: Uncounted[] = [];
-  readonly #moving: Moving[] = [];
-  /** The clock's time of their next counting. */
-  #packetsMs = 0;
-  /** When the director has to be told of them. */
-  #countMs = Infinity;
+  readonly #counts = new LateCounts();
   #mailRead = 0;
   /** The clock's time of the next look at timers. */
   #tickMs = 0;
@@ -73,8 +72,6 @@ export class WorkerLoop {
   #toldTurns = 2;
   #toldMs = 0;
   #saidIdle = false;
-  /** When events have to be announced. */
-  #announceMs = Infinity;
 
   constructor(start: WorkerStart) {
     const { worker, seed, connectionEntries } = start;
@@ -94,8 +91,16 @@ export class WorkerLoop {
       ? new Director(parts)
       : new RecordedDirector({ ...parts, ring: new FlightRing(start.flight) });
     this.#events = new EventWriter(start.events);
+    this.#news = new EventNews(this.#events, () => this.#say({ kind: "events" }));
     this.#clock = new WorkerClock(this.#libc, this.#memory, start.clockZeroMs);
-    this.#reactor = new Reactor(this.#epoll, () => this.#records.turned());
+    this.#reactor = new Reactor(this.#epoll, () => {
+      this.#records.turned();
+      this.#udp.turned();
+    });
+    this.#udp = new UdpServices(seed, this.#questions, {
+      readMail: this.#readMail,
+      emptied: (slot) => this.#say({ kind: "emptied", slot }),
+    });
     this.#timers = new ConnectionTimers(
       connectionEntries,
       (id, nowMs) => this.#records.get(id)?.deadlineMissed(nowMs),
@@ -121,27 +126,15 @@ export class WorkerLoop {
       timers: this.#timers,
       targets: new Targets(
         traffic,
-        ({ destination, host, port }) => this.#say({ kind: "ask-loop", destination, host, port }),
+        (target) => this.#questions.isLoop(target),
       ),
       buffers: new SideBuffers(),
       pipes: new Pipes(sockets, this.#memory, worker),
       entries: this.#entries,
-      judge: (connection, startMs, flow) =>
-        this.#say({
-          kind: "judge",
-          connection,
-          startMs,
-          service: flow.service,
-          family: flow.family,
-          client: flow.client.slice(),
-          clientPort: flow.clientPort,
-          virtual: flow.virtual.slice(),
-          virtualPort: flow.virtualPort,
-        }),
-      left: (admission) => this.#say({ kind: "left", admission }),
+      questions: this.#questions,
       leave: (connection) => this.#records.leave(connection),
-      uncounted: this.#uncounted,
-      moving: this.#moving,
+      uncounted: this.#counts.uncounted,
+      moving: this.#counts.moving,
       pause: (service) => this.#paused.add(service),
       trouble: (service, message) => this.#troubles.tell(service, message),
       ringAll: () => this.#ringAll(),
@@ -161,7 +154,7 @@ export class WorkerLoop {
       this.#reactor.turn(this.#timeoutMs(), woken);
       this.#readMail();
       this.#tick();
-      this.#announce();
+      this.#news.look(this.#clock.realMs, this.#memory.wantsIdle);
       this.#tellIdle();
     }
     this.#end();
@@ -196,79 +189,107 @@ export class WorkerLoop {
   #obey(command: Command): void {
     switch (command.kind) {
       case "open":
-        this.#services.set(
-          command.slot,
-          new TcpService(this.#parts, this.#records, command, this.#readMail),
-        );
-        return this.#parts.targets.listenersChanged();
+        return this.#open(command);
       case "update":
-        return this.#services.get(command.slot)?.update(command.options);
+        return this.#service(command.slot)?.update(command.options);
       case "close":
-        this.#services.get(command.slot)?.close();
-        return this.#say({ kind: "done", request: command.request });
+        this.#service(command.slot)?.close();
+        return this.#done(command);
+      case "release":
+        this.#udp.release(command.slot);
+        return this.#done(command);
       case "destination-removed":
         return this.#destinationRemoved(command.destination, command.cut);
       case "reset":
         return this.#reset(command);
       case "loop":
-        return this.#parts.targets.answered(command.destination, command.port, command.isLoop);
+        return this.#parts.targets.answered(
+          command.destination,
+          command.port,
+          command.protocol,
+          command.isLoop,
+        );
       case "judged": {
         const { connection, startMs, refusal, mark, admission } = command;
-        return this.#records.get(connection)?.judged(startMs, refusal, mark, admission);
+        return this.#connection(connection)?.judged(startMs, refusal, mark, admission);
       }
       case "introduce":
         return this.#introduceAll();
       case "introduced": {
         const { connection, startMs, admission } = command;
-        return this.#records.get(connection)?.introduced(startMs, admission);
+        return this.#connection(connection)?.introduced(startMs, admission);
       }
       case "listeners-changed":
         return this.#parts.targets.listenersChanged();
       case "advance":
         for (const nowMs of command.timesMs) this.#director.advance(nowMs);
-        return this.#say({ kind: "done", request: command.request });
+        return this.#done(command);
       case "pass":
-        return this.#say({ kind: "done", request: command.request });
+        return this.#done(command);
       case "fail":
         throw new Error("told to fail");
     }
   }
 
+  #open(command: OpenCommand): void {
+    if (command.protocol === "udp") this.#udp.open(this.#parts, command);
+    else {
+      const service = new TcpService(this.#parts, this.#records, command, this.#readMail);
+      this.#services.set(command.slot, service);
+    }
+    this.#parts.targets.listenersChanged();
+  }
+
+  #service(slot: number): TcpService | UdpService | undefined {
+    return this.#services.get(slot) ?? this.#udp.get(slot);
+  }
+
+  #done({ request }: { readonly request: number }): void {
+    this.#say({ kind: "done", request });
+  }
+
+  /** By its number: those of UDP are below 0. */
+  #connection(id: number): TcpConnection | UdpSession | undefined {
+    return id < 0 ? this.#udp.session(id) : this.#records.get(id);
+  }
+
   #introduceAll(): void {
     for (const { id, startMs, flow, isUnknown } of this.#records.live()) {
-      if (!isUnknown) continue;
-      const { family } = flow;
-      this.#say({ kind: "introduce", connection: id, startMs, family, client: flow.client.slice() });
+      if (isUnknown) this.#questions.introduce(id, startMs, flow);
     }
+    for (const { id, startMs, flow } of this.#udp.unknown()) this.#questions.introduce(id, startMs, flow);
   }
 
   #destinationRemoved(destination: number, cut: boolean): void {
     this.#parts.targets.forget(destination);
+    this.#udp.destinationRemoved(destination);
     if (!cut) return;
     for (const it of this.#records.live()) if (it.destination === destination) it.end("destination-removed");
   }
 
   #reset({ slots, spreadMs, reason, request }: Command & { kind: "reset" }): void {
+    this.#udp.endAll(slots, reason);
     const wanted = new Set(slots);
     const doomed = [...this.#records.live()].filter((it) => wanted.has(it.service?.slot ?? -1));
     // Held ones first: they would only be started by the end of the others.
     doomed.sort((a, b) => Number(b.isHeld) - Number(a.isHeld));
     this.#resets.start(doomed, spreadMs, reason, () => {
-      this.#announceNow();
+      this.#news.announce();
       this.#say({ kind: "done", request });
     });
   }
 
   #entryExpired(entry: number): void {
     const id = this.#entries.of(entry);
-    if (id === 0) return;
+    if (id < 0) this.#udp.entryExpired(id, entry);
+    if (id <= 0) return;
     const connection = this.#records.get(id);
     if (connection?.flow.entry === entry) connection.entryExpired();
   }
 
   #timeoutMs(): number {
     if (this.#hasMail || (this.#clock.isTold && this.#toldTurns < 2)) return 0;
-    let dueMs = Math.min(this.#announceMs, this.#countMs);
+    let dueMs = Math.min(this.#news.dueMs, this.#counts.bytesDueMs);
     if (this.#resets.isActive) dueMs = Math.min(dueMs, this.#resets.dueMs);
     const nowMs = this.#clock.realMs;
     if (!this.#clock.isTold && this.#hasDeadlines()) {
@@ -282,13 +303,13 @@ export class WorkerLoop {
   }
 
   #hasDeadlines(): boolean {
-    return this.#timers.pending > 0 || this.#director.connectionCount > 0;
+    return this.#timers.pending > 0 || this.#director.connectionCount > 0 || this.#udp.hasDeadlines;
   }
 
   #tick(): void {
     if (this.#resets.isActive) this.#resets.advance();
     if (this.#paused.size > 0) this.#resume();
-    if (this.#uncounted.length > 0) this.#tellCounts();
+    this.#counts.tellBytes(this.#clock.realMs);
     if (this.#clock.isTold) {
       // What happened before time was moved comes before what is due by then: one turn more for it.
       if (this.#toldTurns === 1) this.#advance(this.#toldMs);
@@ -303,42 +324,16 @@ export class WorkerLoop {
     }
   }
 
-  #tellCounts(): void {
-    const { realMs } = this.#clock;
-    if (this.#countMs === Infinity) this.#countMs = realMs + COUNT_DELAY_MS;
-    if (realMs < this.#countMs) return;
-    this.#countMs = Infinity;
-    for (const it of this.#uncounted) it.tellCount();
-    this.#uncounted.length = 0;
-  }
-
   #resume(): void {
     for (const service of this.#paused) if (service.resume()) this.#paused.delete(service);
   }
 
   #advance(nowMs: number): void {
     this.#tickMs = nowMs + LIMITS.directorTickMs;
-    if (nowMs >= this.#packetsMs && this.#moving.length > 0) this.#tellPackets(nowMs);
+    this.#counts.tellPackets(nowMs);
     this.#timers.advance(nowMs);
+    this.#udp.tick(nowMs);
     this.#director.advance(nowMs);
-  }
-
-  /** Asking the kernel costs a system call for each socket: done seldom, and never for a connection that stands still. */
-  #tellPackets(nowMs: number): void {
-    this.#packetsMs = nowMs + PACKETS_MS;
-    for (const it of this.#moving) it.tellPackets();
-    this.#moving.length = 0;
-  }
-
-  #announce(): void {
-    if (!this.#events.hasNews) {
-      // The main thread may have looked by itself.
-      this.#announceMs = Infinity;
-      return;
-    }
-    const nowMs = this.#clock.realMs;
-    if (this.#announceMs === Infinity) this.#announceMs = nowMs + EVENT_DELAY_MS;
-    if (nowMs >= this.#announceMs || this.#events.isUrgent || this.#memory.wantsIdle) this.#announceNow();
   }
 
   /** The main thread waits until nothing is live. */
@@ -347,22 +342,15 @@ export class WorkerLoop {
       this.#saidIdle = false;
     } else if (!this.#saidIdle) {
       this.#saidIdle = true;
-      this.#announceNow();
+      this.#news.announce();
       this.#say({ kind: "idle" });
     }
   }
 
   get #live(): number {
-    let live = 0;
+    let live = this.#udp.live;
     for (const service of this.#services.values()) live += service.live;
     return live;
-  }
-
-  #announceNow(): void {
-    this.#announceMs = Infinity;
-    if (!this.#events.hasNews) return;
-    this.#events.announced();
-    this.#say({ kind: "events" });
   }
 
   #ringAll(): void {
@@ -378,8 +366,9 @@ export class WorkerLoop {
   #end(): void {
     for (const service of this.#services.values()) service.close();
     for (const it of [...this.#records.live()]) it.end("drained");
+    this.#udp.end();
     this.#parts.pipes.closeAll();
-    this.#announceNow();
+    this.#news.announce();
     this.#start.port.close();
     this.#memory.closed(this.#epoll.descriptor);
     this.#epoll[Symbol.dispose]();

@@ -4,7 +4,6 @@
  * @module
  */
 import type { StreamPackets, TrafficEntrance } from "../../director/verdict.ts";
-import type { Flow } from "../../net/flow.ts";
 import type { Sockets } from "../../sys/sockets.ts";
 import type { EndReason } from "../engine.ts";
 import type { ConnectionTimers } from "./connection_timers.ts";
@@ -12,6 +11,7 @@ import type { EngineMemory } from "./engine_memory.ts";
 import type { EntryOwners } from "./entry_owners.ts";
 import type { EventWriter } from "./event_ring.ts";
 import type { Pipes } from "./pipes.ts";
+import type { Questions } from "./questions.ts";
 import type { Reactor } from "./reactor.ts";
 import type { SideBuffers } from "./side_buffers.ts";
 import type { Targets } from "./targets.ts";
@@ -56,10 +56,7 @@ export interface WorkerParts {
   readonly buffers: SideBuffers;
   readonly pipes: Pipes;
   readonly entries: EntryOwners;
-  /** Asks the rules; the answer is given to the connection. */
-  judge(connection: number, startMs: number, flow: Flow): void;
-  /** A connection that the rules had let in is over. */
-  left(admission: number): void;
+  readonly questions: Questions;
   /** The connection with this number is over; its record may serve again after this turn. */
   leave(connection: number): void;
   /** Their `tellPackets` is called within seconds. */

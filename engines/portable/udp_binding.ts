@@ -19,12 +19,13 @@
  *
  * @module
  */
-import { SystemError, ValueError } from "../../errors.ts";
+import { SystemError } from "../../errors.ts";
 import { LIMITS } from "../../limits.ts";
 import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
 import type { Binding, BindingOptions, EndReason, OpenBinding } from "../engine.ts";
 import { bindError, errorCode } from "./bind_error.ts";
 import { UDP_BUFFER_BYTES } from "./udp_buffers.ts";
+import { checkUdpOptions } from "./udp_options.ts";
 import { HEADER_ROOM_BYTES, UdpRelay } from "./udp_relay.ts";
 import type { UdpHost } from "./udp_sessions.ts";
 import { openUdpSocket } from "./udp_socket.ts";
@@ -46,7 +47,7 @@ export class UdpBinding implements OpenBinding {
    * @throws {ValueError} `OPTION_NOT_FOR_UDP`: options that UDP has no meaning for
    */
   static open(host: UdpHost, binding: Binding): UdpBinding {
-    checkOptions(binding.name, binding.options);
+    checkUdpOptions(binding.name, binding.options);
     try {
       const listener = openUdpSocket(`${binding.listen.address}`, binding.listen.port);
       return new UdpBinding(host, binding, listener);
@@ -77,7 +78,7 @@ export class UdpBinding implements OpenBinding {
 
   /** Holds for live sessions too, but for what their first datagram decided. */
   update(options: BindingOptions): void {
-    checkOptions(this.binding.name, options);
+    checkUdpOptions(this.binding.name, options);
     this.#relay.update(options);
   }
 
@@ -151,15 +152,5 @@ export class UdpBinding implements OpenBinding {
     if (!this.#relay.refusesNew || !this.#isListening || this.#relay.sessions.size > 0) return;
     this.#isListening = false;
     this.#listener.close();
-  }
-}
-
-function checkOptions(service: string, { sendProxy, acceptProxyFrom }: BindingOptions): void {
-  const refuse = (option: string, why: string) => {
-    throw new ValueError("OPTION_NOT_FOR_UDP", `service "${service}": ${why}`, { service, option });
-  };
-  if (sendProxy === "v1") refuse("sendProxy", "PROXY version 1 cannot say UDP; set sendProxy to v2 or none");
-  if (acceptProxyFrom.length > 0) {
-    refuse("acceptProxyFrom", "PROXY headers are not accepted over UDP; remove acceptProxyFrom");
   }
 }

@@ -1,11 +1,7 @@
 /** The portable engine's UDP, before the director and before a decider that watches how it is asked. */
-import assert from "node:assert/strict";
 import { PortableEngine } from "../../../engines/portable/portable.ts";
-import { LIMITS } from "../../../limits.ts";
-import { endpointOf } from "./heard_events.ts";
 import { DirectorTraffic } from "./udp_director_traffic.ts";
-import { bytesOf, textOf, UdpPeer } from "./udp_peers.ts";
-import { openSetting, testOf, type UdpFamilyMember } from "./udp_setting.ts";
+import type { UdpFamilyMember } from "./udp_setting.ts";
 import { udpEngineSuite } from "./udp_suite.ts";
 import { ScriptedTraffic } from "./udp_traffic.ts";
 
@@ -13,7 +9,7 @@ const PLENTY = { limit: Infinity, open: 0 };
 
 const PORTABLE: UdpFamilyMember = {
   name: "portable",
-  makeEngine: (parts) => new PortableEngine(parts, PLENTY),
+  makeEngine: (parts, descriptors = PLENTY) => new PortableEngine(parts, descriptors),
   makeTraffic: (wish) => new DirectorTraffic(wish),
   reportsClosedPorts: false,
 };
@@ -23,32 +19,4 @@ udpEngineSuite({
   ...PORTABLE,
   name: "portable, scripted director",
   makeTraffic: (wish) => new ScriptedTraffic(wish),
-});
-
-/** Leaves 24 for sockets, after the descriptors held back for emergencies. */
-const FEW = { limit: 40 + LIMITS.spareDescriptorsLeast, open: 16 };
-const MOST_SESSIONS = 24 * LIMITS.udpDescriptorsPerMille / 1_000;
-
-const narrow: UdpFamilyMember = { ...PORTABLE, makeEngine: (parts) => new PortableEngine(parts, FEW) };
-
-testOf(narrow)("sessions give way to each other, not TCP to them, when descriptors are few", async () => {
-  await using setting = await openSetting(narrow);
-  setting.addServer();
-  const { binding } = setting.open;
-  const other = { ...binding, listen: endpointOf("127.0.0.1:0") };
-  const second = await setting.engine.open(other);
-  await using clients = new AsyncDisposableStack();
-  for (let i = 0; i < 40; i++) {
-    assert.equal((await clients.use(new UdpPeer()).ask(bytesOf(5), setting.to)).length, 5);
-    assert.ok(setting.engine.liveConnections() <= MOST_SESSIONS);
-  }
-  assert.equal(setting.engine.liveConnections(), MOST_SESSIONS);
-  // Another service has no session of its own to give up.
-  const late = clients.use(new UdpPeer());
-  const to = { hostname: "127.0.0.1", port: second.bound.port };
-  await late.send(bytesOf(1), to);
-  await setting.events.until("the drop", () => setting.events.drops.includes("no-room"));
-  assert.equal(setting.traffic.entries, MOST_SESSIONS, "no entry without a session");
-  await setting.engine.resetAll(0, "drained");
-  assert.equal(textOf(await late.ask(new TextEncoder().encode("now"), to)), "now");
 });

@@ -1,7 +1,9 @@
 /** One engine with one open UDP service, real servers behind it and an ear on its events. */
 import { type Clock, SystemClock } from "../../../clock.ts";
+import type { Director } from "../../../director/director.ts";
 import type { TrafficEntrance } from "../../../director/verdict.ts";
 import type { BindingOptions, Engine, EngineEvents, OpenBinding } from "../../../engines/engine.ts";
+import type { DescriptorCount } from "../../../engines/portable/descriptors.ts";
 import type { Endpoint } from "../../../net/endpoint.ts";
 import { endpointOf, HeardEvents } from "./heard_events.ts";
 import { EchoServer } from "./udp_peers.ts";
@@ -10,6 +12,8 @@ import type { TestTraffic, TrafficWish } from "./udp_traffic.ts";
 /** What an engine is made from. */
 export interface EngineParts {
   readonly traffic: TrafficEntrance;
+  /** The same as a whole, for engines whose threads have directors of their own on its store. */
+  readonly director: Director | undefined;
   readonly events: EngineEvents;
   readonly clock: Clock;
   isOwnListener(protocol: "tcp" | "udp", target: Endpoint): boolean;
@@ -23,10 +27,19 @@ export interface UdpEngine extends Engine {
 /** A member of the family, and what it is able to do. */
 export interface UdpFamilyMember {
   readonly name: string;
-  readonly makeEngine: (parts: EngineParts) => UdpEngine;
+  /** @param descriptors what it is to believe of the process's file descriptors */
+  readonly makeEngine: (parts: EngineParts, descriptors?: DescriptorCount) => UdpEngine;
   readonly makeTraffic: (wish: TrafficWish) => TestTraffic;
   /** Connected sockets: the kernel tells of a server's closed port. */
   readonly reportsClosedPorts: boolean;
+  /** Threads besides this one that decide; 0 unless said otherwise. */
+  readonly workers?: number;
+  /** What it needs besides the network. */
+  readonly permissions?: Deno.PermissionOptionsObject;
+  /** Resolves when its threads have heard all that was told to it. */
+  readonly passed?: (engine: UdpEngine) => Promise<void>;
+  /** Moves the directors of its threads. */
+  readonly advance?: (engine: UdpEngine, timesMs: readonly number[]) => Promise<void>;
 }
 
 /** Defines tests of a member; sockets, timers and pending calls left behind fail them. */
@@ -40,7 +53,7 @@ export function testOf(
       fn,
       sanitizeOps: true,
       sanitizeResources: true,
-      ...limits,
+      ...(limits.permissions && { permissions: { ...limits.permissions, ...member.permissions } }),
     });
 }
 
@@ -60,6 +73,7 @@ export interface SettingOptions {
   /** Whether the engine is told of entries that expire; true unless said otherwise. */
   readonly hearsOfExpiry?: boolean;
   readonly isOwnListener?: EngineParts["isOwnListener"];
+  readonly descriptors?: DescriptorCount;
 }
 
 /** Made by {@linkcode openSetting}, and closed at the end of its block. */
@@ -68,9 +82,15 @@ export class UdpSetting implements AsyncDisposable {
   readonly traffic: TestTraffic;
   readonly events: HeardEvents;
   readonly open: OpenBinding;
+  readonly #member: UdpFamilyMember;
   readonly #servers: EchoServer[] = [];
 
-  constructor(engine: UdpEngine, traffic: TestTraffic, events: HeardEvents, open: OpenBinding) {
+  constructor(
+    member: UdpFamilyMember,
+    { engine, traffic, events }: { engine: UdpEngine; traffic: TestTraffic; events: HeardEvents },
+    open: OpenBinding,
+  ) {
+    this.#member = member;
     this.engine = engine;
     this.traffic = traffic;
     this.events = events;
@@ -92,9 +112,33 @@ export class UdpSetting implements AsyncDisposable {
   }
 
   /** The destination leaves, in the order in which the daemon does it. */
-  removeDestination(destination: number): void {
+  async removeDestination(destination: number): Promise<void> {
     this.traffic.removeDestination(destination);
     this.engine.destinationRemoved(destination, false);
+    await this.passed();
+  }
+
+  /** New options; resolves when they hold. */
+  async update(options: BindingOptions): Promise<void> {
+    this.open.update(options);
+    await this.passed();
+  }
+
+  /** Resolves when the engine has done all that was asked of it. */
+  async passed(): Promise<void> {
+    await this.#member.passed?.(this.engine);
+  }
+
+  /** Time comes to `nowMs`, for every director. */
+  async advance(nowMs: number): Promise<void> {
+    this.traffic.advance(nowMs);
+    await this.#member.advance?.(this.engine, [nowMs]);
+  }
+
+  /** Resolves when so many sessions live. */
+  async untilLive(sessions: number): Promise<void> {
+    const { events, engine } = this;
+    await events.until(`${sessions} live sessions`, () => engine.liveConnections() === sessions);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -108,18 +152,20 @@ export async function openSetting(member: UdpFamilyMember, wish: SettingOptions 
   const options: BindingOptions = { ...PLAIN, ...wish.options };
   const traffic = member.makeTraffic({
     onePacket: options.onePacket,
+    workers: member.workers ?? 0,
     expired: (entry) => {
       if (wish.hearsOfExpiry ?? true) engine.entryExpired(entry);
     },
   });
   const engine = member.makeEngine({
     traffic: traffic.entrance,
+    director: traffic.director,
     events,
     clock: wish.clock ?? new SystemClock(),
     isOwnListener: wish.isOwnListener ?? (() => false),
-  });
+  }, wish.descriptors);
   const listen = endpointOf(wish.listen ?? "127.0.0.1:0");
   const service = traffic.service;
   const open = await engine.open({ service, name: "dns", protocol: "udp", listen, options });
-  return new UdpSetting(engine, traffic, events, open);
+  return new UdpSetting(member, { engine, traffic, events }, open);
 }

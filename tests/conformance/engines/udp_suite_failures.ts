@@ -93,6 +93,7 @@ function sendTests(member: UdpFamilyMember): void {
     const { destination } = setting.addServer();
     await using client = new UdpPeer();
     for (let i = 0; i < 3; i++) await client.ask(bytesOf(1), setting.to);
+    await setting.events.until("the success", () => setting.events.successes.length > 0);
     assert.deepEqual(setting.events.successes, [destination]);
   });
 

@@ -22,7 +22,8 @@ export function floodTests(member: UdpFamilyMember): void {
     setting.addServer();
     using heartbeat = new Heartbeat(() => {
       assert.ok(setting.engine.liveConnections() <= MAX_SESSIONS);
-      assert.ok(setting.traffic.entries <= MAX_SESSIONS);
+      // A thread of its own has made the new entry a moment before it ends the session that gives way.
+      assert.ok(setting.traffic.entries <= MAX_SESSIONS + (member.workers ?? 0));
     });
     // Once before, so that the heap has its working size: V8 grows to 100 MiB at first, and stays there.
     await floodFromOutside({ port: setting.to.port, ...FLOOD, forMs: 1_000 });

@@ -43,10 +43,12 @@ export function onePacketTests(member: UdpFamilyMember): void {
     setting.addServer();
     await using clients = new AsyncDisposableStack();
     for (let i = 0; i < 10; i++) await clients.use(new UdpPeer()).ask(bytesOf(1), setting.to);
-    assert.equal(setting.engine.liveConnections(), 3);
-    assert.equal(setting.events.endings.filter((it) => it.reason === "evicted").length, 7);
+    const live = setting.engine.liveConnections();
+    // Of two threads one may have seen no client yet.
+    assert.ok(member.workers === 2 ? live <= 3 : live === 3, `${live} live`);
+    assert.equal(setting.events.endings.filter((it) => it.reason === "evicted").length, 10 - live);
     clock.advance(LIMITS.onePacketReplyMs);
-    assert.equal(setting.engine.liveConnections(), 0);
+    await setting.untilLive(0);
   });
 
   test("one packet: a destination that left is asked no more", async () => {
@@ -55,7 +57,7 @@ export function onePacketTests(member: UdpFamilyMember): void {
     setting.addServer("new:");
     await using client = new UdpPeer();
     for (let i = 0; i < 2; i++) await client.ask(new Uint8Array(0), setting.to);
-    setting.removeDestination(leaving.destination);
+    await setting.removeDestination(leaving.destination);
     assert.equal(setting.engine.liveConnections(), 1);
     for (let i = 0; i < 4; i++) {
       assert.equal(textOf(await client.ask(new Uint8Array(0), setting.to)), "new:");

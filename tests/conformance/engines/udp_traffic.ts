@@ -1,6 +1,7 @@
 /** What the UDP conformance suite needs behind an engine: a director, or something that stands in for one. */
 import assert from "node:assert/strict";
 import { ACTION, DROP_REASON, type TrafficEntrance, Verdict } from "../../../director/verdict.ts";
+import type { Director } from "../../../director/director.ts";
 import { IpAddress } from "../../../net/address.ts";
 import { DIRECTION, type Direction, Flow, NO_ENTRY, PROTOCOL } from "../../../net/flow.ts";
 
@@ -15,6 +16,8 @@ export interface TrafficCounts {
 /** A decider of the tests: one service, round robin over its destinations. */
 export interface TestTraffic {
   readonly entrance: TrafficEntrance;
+  /** The same, where it is a whole director. */
+  readonly director?: Director;
   readonly service: number;
   /** @returns handle of the destination */
   addDestination(host: string, port: number): number;
@@ -32,6 +35,8 @@ export const ENTRY_MS = 300_000;
 /** Of how a decider is made. */
 export interface TrafficWish {
   readonly onePacket: boolean;
+  /** Threads besides this one that decide. */
+  readonly workers: number;
   /** An entry ended by itself. */
   readonly expired: (entry: number) => void;
 }

@@ -130,13 +130,13 @@ Deno.test("gate: a half-closed connection leaves nothing to a later one with its
   const above = rule({ connectionsAbove: { count: 100, perSource: EVERY } }, DROP);
   const { gate, counts, set } = gateFor([input([above])]);
   const [first, second] = [tcp("192.0.2.1:1000"), tcp("192.0.2.1:1001")];
-  gate.admit(first, 7, 0);
+  gate.admit(first, 7, 0, 0);
   first.entry = 7;
   gate.segment(first, DIRECTION.input, FIN | ACK, 0, 0);
   counts.countBy([]);
   gate.entryEnded(7);
   counts.countBy(set.connectionSources);
-  gate.admit(second, 7, 0);
+  gate.admit(second, 7, 0, 0);
   second.entry = 7;
   gate.segment(second, DIRECTION.output, FIN | ACK, 0, 0);
   assert.equal(counts.size, 1, "one side of the second has finished, not both");
