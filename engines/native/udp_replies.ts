@@ -46,8 +46,8 @@ export class UdpReplies implements Unfinished {
     const most = Math.min(session.expected, SLOTS - this.#used);
     const count = inbox.receive(session.descriptor, this.#used, most);
     if (count < 0) return count;
-    // One is asked for at first: to look for another costs as much as half a receive. A full read is followed by a larger one.
-    session.expected = count < most ? 1 : Math.min(SLOTS, session.expected * 2);
+    // To look for one more than there is costs half a receive: so many are asked for as came last, or more after a full read.
+    session.expected = count < most ? count : Math.min(SLOTS, session.expected * 2);
     this.datagrams = 0;
     this.bytes = 0;
     for (let slot = this.#used; slot < this.#used + count; slot++) {
