@@ -139,7 +139,12 @@ function runLacks(folder: string, { echo, web, dns, admin, keyFile }: Everything
     ["`--state FILE`", "--allow-write=FOLDER", `${folder}/state`, /state file .*--allow-write/],
     [EXEC, "--allow-run=PROGRAM", "/bin/true", /asked is down: permission .*--allow-run/],
     [EXEC, "--allow-env=PATH", undefined, /asked is down: permission .*env access to "PATH".*--allow-env/],
-    [NATIVE, "--allow-ffi", undefined, /engine portable for TCP and UDP: the native engine needs --allow-ffi/],
+    [
+      NATIVE,
+      "--allow-ffi",
+      undefined,
+      /engine portable for TCP and UDP: the native engine needs --allow-ffi/,
+    ],
     [NATIVE, "--allow-read=PROGRAM", PROGRAM, /the native engine needs --allow-read=\S+ for its workers/],
     [
       "noticing that no descriptor is left",
