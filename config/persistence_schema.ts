@@ -45,7 +45,7 @@ export const persistence = z.union([
       )
       .meta({ defaultText: "the whole address" }),
     engine: choice("persistence engine", ["sip"]).optional().describe(
-      "`sip`: each call of a client, by its Call-ID, has a destination of its own. Datagrams that are not SIP are dropped. UDP only.",
+      "`sip`: each call of a client, by its Call-ID, has a destination of its own. Datagrams that are not SIP are dropped. A call that a real server begins is one too (packet engine, NAT). UDP only.",
     ).meta({ defaultText: "none" }),
   }),
 ], {
