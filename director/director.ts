@@ -214,6 +214,14 @@ export class Director implements TrafficEntrance, StreamPackets {
     this.#destinationChanges.order(service, destinations);
   }
 
+  /**
+   * Whether there is a service of the family. Without one the kernel's hooks are gone too (`ip_vs_unregister_hooks`): packets
+   * of connections that are left over are the host's.
+   */
+  directs(family: Family): boolean {
+    return this.#services.has(family);
+  }
+
   /** Handle of the service with exactly this key. */
   findService(key: ServiceKey): number | undefined {
     return this.#services.find(key) || undefined;

@@ -5,6 +5,7 @@
  */
 import { DirectorError } from "../errors.ts";
 import { formatEndpoint } from "../net/endpoint.ts";
+import type { Family } from "../net/address.ts";
 import { type Flow, PROTOCOL } from "../net/flow.ts";
 import { maskWords } from "../net/prefix.ts";
 import { Chains, foldAddress, mixHash } from "./chains.ts";
@@ -28,6 +29,8 @@ export class ServiceTable {
   readonly #chains: Chains;
   readonly #pool: SlotPool;
   readonly #mask: number;
+  readonly #hasFamily: Record<Family, boolean> = { 4: false, 6: false };
+  #countedGeneration = -1;
 
   constructor(store: Store) {
     this.#store = store;
@@ -151,6 +154,19 @@ export class ServiceTable {
       yield slot;
       slot = this.#words[slot * SERVICE_WORDS + SERVICE.next] ?? 0;
     }
+  }
+
+  /** Whether there is a service of the family; read anew after a change. */
+  has(family: Family): boolean {
+    const { generation } = this.#store;
+    if (generation !== this.#countedGeneration) {
+      this.#countedGeneration = generation;
+      this.#hasFamily[4] = this.#hasFamily[6] = false;
+      for (const slot of this.slots()) {
+        this.#hasFamily[this.#words[slot * SERVICE_WORDS + SERVICE.family] === 6 ? 6 : 4] = true;
+      }
+    }
+    return this.#hasFamily[family];
   }
 
   #search(flow: Flow): number {

@@ -53,7 +53,7 @@ export class DirectorPath {
   /** A request for a virtual service: INPUT at 99, OUTPUT at -98. */
   request(passage: Passage, nowMs: number): HookVerdict {
     const { packet } = passage;
-    if (passage.isHandled) return VERDICT.accept;
+    if (!this.#isAsked(passage)) return VERDICT.accept;
     if (isError(packet)) return this.relatedRequest(passage, nowMs);
     if (!isConnected(packet.protocol)) {
       // Whatever is in the tunnel is left alone too, when it comes out on this host.
@@ -91,7 +91,7 @@ export class DirectorPath {
   /** A reply of a real server: FORWARD at 100, OUTPUT at -99. */
   reply(passage: Passage, nowMs: number): HookVerdict {
     const { packet } = passage;
-    if (passage.isHandled) return VERDICT.accept;
+    if (!this.#isAsked(passage)) return VERDICT.accept;
     if (!isConnected(packet.protocol) && !isIcmp(packet)) return VERDICT.accept;
     if (!this.#isWhole(passage, nowMs)) return VERDICT.stolen;
     if (isIcmp(packet)) return isError(packet) ? this.#relatedReply(passage, nowMs) : VERDICT.accept;
@@ -115,7 +115,7 @@ export class DirectorPath {
   relatedRequest(passage: Passage, nowMs: number): HookVerdict {
     const { packet } = passage;
     const { quoted, director } = this.#parts;
-    if (passage.isHandled || !isIcmp(packet)) return VERDICT.accept;
+    if (!this.#isAsked(passage) || !isIcmp(packet)) return VERDICT.accept;
     if (!this.#isWhole(passage, nowMs)) return VERDICT.stolen;
     if (!isError(packet) || !this.#readQuoted(packet)) return VERDICT.accept;
     const tunnel = this.#parts.tunnelErrors.hear(passage, quoted, nowMs);
@@ -196,6 +196,11 @@ export class DirectorPath {
       0x9e3779b1,
     );
     return this.#parts.transmit.send(passage, this.#translation, hash, nowMs, false);
+  }
+
+  /** Without a service of the family the director hangs on no hook. */
+  #isAsked({ isHandled, packet }: Passage): boolean {
+    return !isHandled && this.#parts.director.directs(packet.family);
   }
 
   /** IPv6 was put together when it arrived, IPv4 is here: `ip_vs_gather_frags`. */

@@ -32,6 +32,8 @@ type Happening =
     readonly fromHost: boolean;
   };
 
+/** What the last packet led to is sent by then; what the director would have done later was not recorded. */
+const TAIL_SECONDS = 0.1;
 /** More differences than this no other reading explains. */
 const MOST_MISSED = 8;
 
@@ -85,7 +87,7 @@ async function replayAs(
     } else if (happening.fromHost) world.sendFromHost(happening.bytes);
     else world.receive(happening.link, happening.bytes);
   }
-  world.advanceTo((happenings.at(-1)?.seconds ?? 0) + 0.5);
+  world.advanceTo((happenings.at(-1)?.seconds ?? 0) + TAIL_SECONDS);
   const outcome = { ...alignSent(recording.name, world.sent, recorded), received, reading };
   if (problem === undefined) return outcome;
   const difference = [outcome.difference, `${recording.name}: ${problem}`].filter(Boolean).join("; ");
