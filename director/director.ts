@@ -214,10 +214,7 @@ export class Director implements TrafficEntrance, StreamPackets {
     this.#destinationChanges.order(service, destinations);
   }
 
-  /**
-   * Whether there is a service of the family. Without one the kernel's hooks are gone too (`ip_vs_unregister_hooks`): packets
-   * of connections that are left over are the host's.
-   */
+  /** Whether there is a service of the family: the kernel has no hooks without one (`ip_vs_unregister_hooks`). */
   directs(family: Family): boolean {
     return this.#services.has(family);
   }

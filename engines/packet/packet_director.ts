@@ -233,8 +233,9 @@ export class PacketDirector {
     }
     packet.readSource(this.#address);
     if (this.#routes.findLocal(packet.family, this.#address) !== undefined) {
-      // Answers to checks come from a virtual address; nothing else may.
-      return this.#probes.takes(packet) ? undefined : this.drops.count("martian");
+      // Answers to checks come from a virtual address; nothing else may (`fib_validate_source`, which IPv6 has not).
+      if (this.#probes.takes(packet)) return;
+      if (packet.family === 4) return this.drops.count("martian");
     }
     if (packet.family === 6 && packet.fragmentAt !== 0 && !this.#reassembly.add(passage, nowMs)) return;
     if (packet.family === 6 && passage.fragmentLimit > 0) passage.mayFragment = true;

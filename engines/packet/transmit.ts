@@ -16,7 +16,7 @@ import type { DropCounts } from "./drops.ts";
 import type { IcmpErrors } from "./icmp_errors.ts";
 import type { Route, Routes } from "./links.ts";
 import { giveHeadroom } from "./outlet.ts";
-import type { Passage } from "./passage.ts";
+import { NO_INTERFACE, type Passage } from "./passage.ts";
 import type { PathMtus } from "./path_mtus.ts";
 
 /** Room for outer headers and Ethernet in front of them. */
@@ -63,6 +63,10 @@ export class Transmit {
     if (route === undefined) return VERDICT.stolen;
     const isNat = translation.method === FORWARDING.nat;
     if (route.isLocal) {
+      if (isNat && isLoopback(translation) && passage.interfaceIndex !== NO_INTERFACE) {
+        this.#parts.drops.count("martian");
+        return VERDICT.drop;
+      }
       if (isNat) translateRequest(packet, translation, passage.isPartial);
       return VERDICT.accept;
     }
@@ -169,4 +173,10 @@ export function spendHop(packet: IpPacket): boolean {
   if (packet.family === 4) decrementTtl(packet.bytes, packet.at);
   else packet.bytes[packet.at + IPV6.hopLimit] = packet.ttl;
   return true;
+}
+
+/** Nobody from outside gets to a loopback address (`ip_vs_nat_xmit`). */
+function isLoopback({ destination, destinationFamily }: Translation): boolean {
+  const [first = 0, second = 0, third = 0, fourth = 0] = destination;
+  return destinationFamily === 4 ? first >>> 24 === 127 : (first | second | third) === 0 && fourth === 1;
 }

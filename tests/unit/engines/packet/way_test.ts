@@ -141,6 +141,15 @@ Deno.test("what is not for the engine's Ethernet address, or says it comes from 
   assert.deepEqual([foreign, martian], [1, 1]);
 });
 
+Deno.test("NAT leads nobody from outside to a loopback address, and nobody is told; to the director's own it does", () => {
+  for (const [at, answers] of [["127.0.0.1", 0], ["172.16.0.1", 1]] as const) {
+    const wire = new Wire();
+    wire.serve(VIP, "tcp", [{ at }]);
+    assert.equal(wire.fromClient(syn).length, answers);
+    assert.equal(wire.packets.drops.toJSON().martian, 1 - answers);
+  }
+});
+
 Deno.test("fragments of a request are put together, translated, and leave no larger than they came", () => {
   const wire = new Wire();
   wire.serve(VIP, "udp", [{ at: SERVER, port: 5_353 }], 53);
