@@ -37,9 +37,9 @@ export interface OutletParts {
   readonly drops: DropCounts;
 }
 
-/** Bytes of the largest Ethernet header. */
 /** What the length fields of IP can say. */
 const LARGEST_PACKET = 65_535;
+/** Bytes of the largest Ethernet header. */
 const ETHERNET_ROOM = ETHERNET_BYTES + VLAN_TAG_BYTES;
 
 /** Sends packets on links. */
