@@ -134,6 +134,11 @@ export class Engines {
       wiring: { ...place.config, virtualAddresses: [] },
       isRealtime: place.config.priority === "realtime",
       attachConnections: (memory) => director.attachConnections(place.workerIndex, memory),
+      recover: (memory) => {
+        director.attachConnections(place.workerIndex, undefined);
+        return director.recoverWorker(place.workerIndex, memory).connections;
+      },
+      trouble: (service, message) => parts.events.trouble(service, message),
       activeConns: (service) => activeConns(director, service),
       onLog: parts.onLog,
     });

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { SystemError } from "../../errors.ts";
 import type { LoggedPacket } from "../../hooks/logged_packet.ts";
 import type { Chain } from "../../hooks/rule.ts";
@@ -11,13 +10,13 @@ import { counterSlots } from "../../hooks/rule_set.ts";
 import { LIMITS } from "../../limits.ts";
 import type { Random } from "../../net/random.ts";
 import type { Store } from "../../director/store.ts";
-import { workerModule } from "../../sys/worker_module.ts";
 import type { Binding, Engine, OpenBinding } from "../engine.ts";
 import type { Surroundings } from "./packet_path.ts";
+import { type Done, PacketThread, type PacketThreadListener, type Wish } from "./packet_thread.ts";
 import type { Probe, ProbePath } from "./probes.ts";
 import { packChains, type PackedRules } from "./rule_transfer.ts";
 import type { Wiring } from "./wiring.ts";
-import type { Order, Report, WorkerCounts, WorkerStart } from "./worker_messages.ts";
+import type { WorkerCounts } from "./worker_messages.ts";
 
 export interface PacketEngineOptions {
   /** Shared memory; the worker decides over the same services. */
@@ -31,6 +30,10 @@ export interface PacketEngineOptions {
   readonly activeConns: (service: number) => number;
   /** The worker's connection table came, to be listed with the others. */
   readonly attachConnections: (memory: ArrayBufferLike) => void;
+  /** The worker died with this table. @returns how many connections were lost with it */
+  readonly recover: (memory: ArrayBufferLike) => number;
+  /** Something that a person has to know of, about a service. */
+  readonly trouble: (service: number, message: string) => void;
   /** A LOG rule met a packet; the worker leaves out what would be too much. */
   readonly onLog?: (packet: LoggedPacket) => void;
   /** Whether the forwarding thread goes before ordinary ones, where that is allowed. Default true. */
@@ -50,11 +53,8 @@ export interface ProbeConversation extends Disposable {
   send(segment: Uint8Array): void;
 }
 
-/** An order without its number. */
-type Wish = Order extends infer One ? One extends Order ? Omit<One, "id"> : never : never;
-
 /** Forwards packets of virtual services on Linux with CAP_NET_RAW. Nothing of it stays on the host when it is gone. */
-export class PacketEngine implements Engine {
+export class PacketEngine implements Engine, PacketThreadListener {
   readonly name = "packet";
   readonly #options: PacketEngineOptions;
   readonly #open = new Set<Binding>();
@@ -65,11 +65,11 @@ export class PacketEngine implements Engine {
   /** In which the worker counts what its rules have met. */
   #counters = new SharedArrayBuffer(0);
   #timer: ReturnType<typeof setInterval> | undefined;
-  #worker: Worker | undefined;
-  #port: MessagePort | undefined;
+  #thread: PacketThread | undefined;
   #starting: Promise<void> | undefined;
-  #nextId = 1;
-  readonly #waiting = new Map<number, (report: Report) => void>();
+  #startedMs = 0;
+  #restart: ReturnType<typeof setTimeout> | undefined;
+  #isStopped = false;
   readonly #probing = new Map<number, (segment: Uint8Array) => void>();
   #probePort: number = PROBE_PORTS.first;
 
@@ -80,10 +80,7 @@ export class PacketEngine implements Engine {
   async open(binding: Binding): Promise<OpenBinding> {
     this.#open.add(binding);
     try {
-      await this.#start();
-      // First the rules: nobody slips in between.
-      await this.#order({ kind: "rules", rules: this.#rules() });
-      await this.#order({ kind: "wire", wiring: this.#wiring() });
+      await this.#bringUp();
     } catch (error) {
       this.#open.delete(binding);
       throw error;
@@ -105,7 +102,7 @@ export class PacketEngine implements Engine {
     this.#chains = chains;
     this.#serviceNames = services;
     this.#counters = new SharedArrayBuffer(counterSlots(chains) * Float64Array.BYTES_PER_ELEMENT);
-    if (this.#port !== undefined) await this.#order({ kind: "rules", rules: this.#rules() });
+    await this.#order({ kind: "rules", rules: this.#rules() });
   }
 
   /** Packets and bytes of each rule, then of each chain's policy, as the worker counts them. */
@@ -115,7 +112,7 @@ export class PacketEngine implements Engine {
 
   /** Lets those counters begin at 0; the worker does it in its next turn. */
   zeroRuleCounters(): void {
-    if (this.#port !== undefined) void this.#order({ kind: "zero" });
+    void this.#order({ kind: "zero" });
   }
 
   /** ActiveConn: a packet engine holds no sockets, the director knows. */
@@ -152,11 +149,11 @@ export class PacketEngine implements Engine {
     return {
       port,
       send: (segment) => {
-        if (this.#port !== undefined) void this.#order({ kind: "probe", probe: { path, protocol, segment } });
+        void this.#order({ kind: "probe", probe: { path, protocol, segment } });
       },
       [Symbol.dispose]: () => {
         this.#probing.delete(port);
-        if (this.#port !== undefined) void this.#order({ kind: "unprobe", port });
+        void this.#order({ kind: "unprobe", port });
       },
     };
   }
@@ -173,28 +170,68 @@ export class PacketEngine implements Engine {
 
   /** The worker's counters. */
   async counts(): Promise<WorkerCounts | undefined> {
-    if (this.#port === undefined) return undefined;
-    const report = await this.#order({ kind: "count" });
-    return report.kind === "done" ? report.counts : undefined;
+    return (await this.#order({ kind: "count" })).counts;
   }
 
   /** What a packet would meet; undefined while no service is open. */
   async surroundings(): Promise<Surroundings | undefined> {
-    if (this.#port === undefined) return undefined;
-    const report = await this.#order({ kind: "look" });
-    if (report.kind !== "done" || report.sight === undefined) return undefined;
-    return { ...report.sight, wiring: this.#wiring(), rules: this.#rules() };
+    const { sight } = await this.#order({ kind: "look" });
+    if (sight === undefined) return undefined;
+    return { ...sight, wiring: this.#wiring(), rules: this.#rules() };
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true;
+    clearTimeout(this.#restart);
     await this.#starting?.catch(() => {});
     clearInterval(this.#timer);
-    if (this.#port === undefined) return;
-    await this.#order({ kind: "stop" });
-    this.#port.close();
-    this.#port = undefined;
-    await this.#worker?.terminate();
-    this.#worker = undefined;
+    const thread = this.#thread;
+    this.#thread = undefined;
+    await thread?.stop();
+  }
+
+  /** For tests: the worker dies of an error. */
+  fail(): void {
+    void this.#order({ kind: "fail" });
+  }
+
+  reported(report: Parameters<PacketThreadListener["reported"]>[0]): void {
+    if (report.kind === "log") this.#options.onLog?.(report.packet);
+    else this.#probing.get(report.port)?.(report.segment);
+  }
+
+  /** Its connections are out of all counters, and packets go on as soon as another thread is there. */
+  died({ connections }: PacketThread, cause: Error | undefined): void {
+    const { recover, trouble } = this.#options;
+    clearInterval(this.#timer);
+    this.#thread = undefined;
+    this.#starting = undefined;
+    const lost = connections === undefined ? 0 : recover(connections);
+    for (const { service } of this.#open) {
+      trouble(
+        service,
+        `the packet engine's worker died (${
+          cause?.message ?? "no reason known"
+        }), ${lost} connections of all ` +
+          "services are forgotten; it is started again",
+      );
+    }
+    this.#startAgain();
+  }
+
+  /** At once, unless it died young: then what killed it is likely to kill the next one too. */
+  #startAgain(): void {
+    if (this.#isStopped) return;
+    const isYoung = performance.now() - this.#startedMs < LIMITS.workerRestartMs;
+    this.#restart = setTimeout(async () => {
+      try {
+        await this.#bringUp();
+      } catch (error) {
+        if (!(error instanceof Error)) throw error;
+        for (const { service } of this.#open) this.#options.trouble(service, error.message);
+        this.#startAgain();
+      }
+    }, isYoung ? LIMITS.workerRestartMs : 0);
   }
 
   #rules(): PackedRules {
@@ -217,29 +254,34 @@ export class PacketEngine implements Engine {
 
   #lookAround(): void {
     void this.#letGo();
-    if (this.#port !== undefined) void this.#order({ kind: "mtus" });
+    void this.#order({ kind: "mtus" });
   }
 
   /** Gives up the addresses of closed services whose last connection has ended. */
   async #letGo(): Promise<void> {
     const gone = [...this.#leaving].filter((it) => this.liveConnections(it.service) === 0);
     for (const binding of gone) this.#leaving.delete(binding);
-    if (gone.length > 0 && this.#port !== undefined) {
+    if (gone.length > 0) {
       await this.#order({ kind: "wire", wiring: this.#wiring() });
     }
   }
 
-  #start(): Promise<void> {
-    return this.#starting ??= this.#startWorker().catch((error) => {
+  /** Resolves when a thread forwards what is open now. */
+  async #bringUp(): Promise<void> {
+    this.#starting ??= this.#startThread().catch((error) => {
       this.#starting = undefined;
       throw error;
     });
+    await this.#starting;
+    // First the rules: nobody slips in between.
+    await this.#order({ kind: "rules", rules: this.#rules() });
+    await this.#order({ kind: "wire", wiring: this.#wiring() });
   }
 
-  #startWorker(): Promise<void> {
-    const { store, workerIndex, random } = this.#options;
-    const { port1, port2 } = new MessageChannel();
-    const start: WorkerStart = {
+  async #startThread(): Promise<void> {
+    const { store, workerIndex, random, isRealtime = true, attachConnections } = this.#options;
+    this.#startedMs = performance.now();
+    const thread = await PacketThread.start({
       store: store.buffer,
       workerIndex,
       connectionEntries: LIMITS.connectionEntries,
@@ -248,42 +290,15 @@ export class PacketEngine implements Engine {
       wiring: this.#wiring(),
       ringBytes: LIMITS.packetRingBytes,
       queueBytes: LIMITS.packetQueueBytes,
-      isRealtime: this.#options.isRealtime ?? true,
-      port: port2,
-    };
-    const worker = new Worker(workerModule("packet_worker", import.meta.url), {
-      workerData: start,
-      transferList: [port2],
-    });
-    return new Promise((resolve, reject) => {
-      worker.on("error", (error) => reject(error));
-      port1.on("message", (report: Report) => {
-        if (report.kind === "ready") {
-          this.#worker = worker;
-          this.#port = port1;
-          this.#options.attachConnections(report.connections);
-          this.#timer = setInterval(() => this.#lookAround(), LOOK_MS);
-          resolve();
-        } else if (report.kind === "log") {
-          this.#options.onLog?.(report.packet);
-        } else if (report.kind === "failed") {
-          port1.close();
-          reject(new SystemError(report.code, report.message));
-        } else if (report.kind === "probed") {
-          this.#probing.get(report.port)?.(report.segment);
-        } else {
-          this.#waiting.get(report.id)?.(report);
-          this.#waiting.delete(report.id);
-        }
-      });
-    });
+      isRealtime,
+    }, this);
+    this.#thread = thread;
+    if (thread.connections !== undefined) attachConnections(thread.connections);
+    this.#timer = setInterval(() => this.#lookAround(), LOOK_MS);
   }
 
-  #order(wish: Wish): Promise<Report> {
-    const id = this.#nextId++;
-    return new Promise((resolve) => {
-      this.#waiting.set(id, resolve);
-      this.#port?.postMessage({ ...wish, id });
-    });
+  /** Without a thread there is nothing to be done: a new one learns everything at its start. */
+  #order(wish: Wish): Promise<Done> {
+    return this.#thread?.order(wish) ?? Promise.resolve({ kind: "done", id: 0 });
   }
 }

@@ -107,6 +107,7 @@ class PacketWorker {
       }
       if (order.kind === "wire") this.#wire(order.wiring);
       if (order.kind === "rules") this.#rules.set(order.rules, this.#links);
+      if (order.kind === "fail") throw new Error("asked to die");
       if (order.kind === "mtus") this.#readMtus();
       if (order.kind === "probe") this.#packets.probe(order.probe, this.#nowMs());
       if (order.kind === "unprobe") this.#packets.forgetProbe(order.port);

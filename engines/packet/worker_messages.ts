@@ -40,7 +40,9 @@ export type Order =
   | { readonly kind: "count"; readonly id: number }
   | { readonly kind: "look"; readonly id: number }
   | { readonly kind: "zero"; readonly id: number }
-  | { readonly kind: "stop"; readonly id: number };
+  | { readonly kind: "stop"; readonly id: number }
+  /** For tests: the worker dies of an error. */
+  | { readonly kind: "fail"; readonly id: number };
 
 /** Counters of a worker. */
 export interface WorkerCounts {

@@ -30,6 +30,8 @@ async function main(): Promise<void> {
     random,
     activeConns: () => 0,
     attachConnections: (memory) => director.attachConnections(1, memory),
+    recover: (memory) => director.recoverWorker(1, memory).connections,
+    trouble: (_, message) => say({ trouble: message }),
     wiring: {
       interfaces: [
         { name: "d0", addresses: ["10.1.0.1/24", "fd00:1::1/64"] },
