@@ -46,7 +46,10 @@ function compareConnections(ours: string, recorded: string): string | undefined 
   return undefined;
 }
 
-/** Seconds left, in ascending order, by the rest of the line: templates of a persistence engine differ in nothing shown. */
+/** A template, whose client has no port: those of a persistence engine differ in nothing shown. */
+const TEMPLATE = /^\w+ \w+ +\S+:0 /;
+
+/** Seconds left, in ascending order, by the rest of the line. A long listing may show a connection twice: it is read in parts. */
 function readConnections(text: string): Map<string, number[]> {
   const times = new Map<string, number[]>();
   for (const line of text.split("\n")) {
@@ -54,7 +57,8 @@ function readConnections(text: string): Map<string, number[]> {
     if (rest === undefined) continue;
     const connection = `${protocol} ${rest.trimEnd()}`;
     const left = Number(minutes) * 60 + Number(seconds);
-    times.set(connection, [...times.get(connection) ?? [], left].sort((a, b) => a - b));
+    const others = TEMPLATE.test(connection) ? times.get(connection) ?? [] : [];
+    times.set(connection, [...others, left].sort((a, b) => a - b));
   }
   return times;
 }
