@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { sealIpv4 } from "../../packet/ipv4.ts";
+import { markedPorts } from "../oracle/capture_marks.ts";
 import { parseCase, readCapture } from "../oracle/capture_recording.ts";
 import type { CaptureRecording } from "../oracle/capture_recording.ts";
 import { replayCapture } from "../oracle/capture_replay.ts";
@@ -224,6 +225,24 @@ for (const [what, capture, from, to, found] of LISTINGS) {
     assert.equal(total, equal + 1);
   });
 }
+
+Deno.test("which ports had a mark, refusals and connections tell", async () => {
+  const [tcp, udp] = [6, 17];
+  const portsOf = async (name: string) =>
+    markedPorts(await read(name)).map(({ protocol, port, mark }) => [protocol, port, mark]);
+  assert.deepEqual(
+    new Map((await portsOf("nodest")).map((it) => [it[1], it])),
+    new Map([[8_888, [tcp, 8_888, 5]]]),
+  );
+  assert.deepEqual(
+    (await portsOf("fwmark9")).sort(),
+    [
+      ...[443, 80, 8_080, 8_888].map((port) => [tcp, port, 9]),
+      ...[53, 5_353].map((port) => [udp, port, 9]),
+    ].sort(),
+  );
+  assert.deepEqual(await portsOf("persist_port0"), []);
+});
 
 Deno.test("a case file of another kind is none", () => {
   for (const text of ["", "hello", "[]", "{}", '{"case":"a"}', '{"case":"a","steps":[{"t":"now"}]}', "{"]) {

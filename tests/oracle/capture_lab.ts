@@ -35,9 +35,6 @@ const NEIGHBOURS: readonly [link: string, address: string, mac: string][] = [
   ]),
 ];
 
-/** A rule that the steps do not tell of: packets to this port had the mark of the service of a mark. */
-export const MARKED_PORT = 8_888;
-
 /** The director's links as they are before the first step. */
 export function labLinks(): Link[] {
   return Object.entries(DIRECTOR_MACS).map(([name, mac], i) => ({

@@ -4,8 +4,16 @@
  * @module
  */
 import { PROTOCOL } from "../../net/flow.ts";
-import { MARKED_PORT } from "./capture_lab.ts";
-import type { CaptureStep } from "./capture_recording.ts";
+import { EthernetHeader } from "../../packet/ethernet.ts";
+import { IpPacket } from "../../packet/ip_packet.ts";
+import {
+  ICMP_BYTES,
+  ICMP_TYPE,
+  ICMP_UNREACHABLE,
+  ICMPV6_TYPE,
+  ICMPV6_UNREACHABLE,
+} from "../../packet/transport.ts";
+import type { CaptureRecording, CaptureStep } from "./capture_recording.ts";
 
 /** Packets of a protocol to a port have a mark. */
 export interface MarkedPort {
@@ -27,8 +35,46 @@ const PROTOCOL_OPTIONS: Readonly<Record<string, string>> = {
 /** A connection of `-Lcn`: protocol, virtual address and port, destination without its port. */
 const ROW = /^(TCP|UDP|SCTP) \d\d:\d\d +\S+ +\S+ +(\S+):([1-9]\d*) +(\S+):\d+$/gm;
 
-/** Ports that had marks, in the order in which that shows. */
-export function markedPorts(steps: readonly CaptureStep[]): MarkedPort[] {
+/** Ports that had marks. */
+export function markedPorts({ steps, frames }: Pick<CaptureRecording, "steps" | "frames">): MarkedPort[] {
+  return [...refusedPorts(steps, [...frames.values()].flat()), ...connectedPorts(steps)];
+}
+
+/** TCP to a port without a service is reset by the host; only a service without a destination says "port unreachable". */
+function refusedPorts(
+  steps: readonly CaptureStep[],
+  frames: readonly { readonly seconds: number; readonly bytes: Uint8Array }[],
+): MarkedPort[] {
+  const served = new Set(steps.map(({ step }) => /^ipvsadm -A -t \S+:(\d+)/.exec(step)?.[1]));
+  if (served.has("0")) return [];
+  return frames.flatMap(({ seconds, bytes }): MarkedPort[] => {
+    const port = refusedPort(bytes);
+    if (port === undefined || served.has(`${port}`)) return [];
+    const mark = steps.findLast(({ t, step }) => t <= seconds && /^ipvsadm -A -f /.test(step))?.step.split(
+      /\s+/,
+    )[3];
+    return mark === undefined ? [] : [{ protocol: PROTOCOL.tcp, port, mark: Number(mark) >>> 0 }];
+  });
+}
+
+/** The port that a TCP client is told is unreachable. */
+function refusedPort(bytes: Uint8Array): number | undefined {
+  const [ethernet, packet, quoted] = [new EthernetHeader(), new IpPacket(), new IpPacket()];
+  if (!ethernet.read(bytes, 0, bytes.length) || !packet.read(bytes, ethernet.payload, bytes.length)) {
+    return undefined;
+  }
+  const { family, transport, end } = packet;
+  const [type, code] = [bytes[transport], bytes[transport + 1]];
+  const isRefusal = family === 4
+    ? packet.protocol === 1 && type === ICMP_TYPE.destinationUnreachable && code === ICMP_UNREACHABLE.port
+    : packet.protocol === 58 && type === ICMPV6_TYPE.destinationUnreachable &&
+      code === ICMPV6_UNREACHABLE.port;
+  if (!isRefusal || !quoted.readQuoted(bytes, transport + ICMP_BYTES, end)) return undefined;
+  return quoted.protocol === PROTOCOL.tcp && quoted.hasPorts ? quoted.destinationPort : undefined;
+}
+
+/** Ports of connections that no service of an address explains. */
+function connectedPorts(steps: readonly CaptureStep[]): MarkedPort[] {
   const marked = new Map<string, MarkedPort>();
   const servers = new Map<number, string[]>();
   const alive = new Set<string>();
@@ -65,14 +111,7 @@ export function markedPorts(steps: readonly CaptureStep[]): MarkedPort[] {
     seen = new Set(rows.map(([row]) => keyOf(row)));
     recent = new Set(alive);
   }
-  return [...usual(servers.keys()), ...marked.values()];
-}
-
-/** The first mark's own port, whose packets may have led to no connection. */
-function usual(marks: Iterable<number>): MarkedPort[] {
-  return [...marks].flatMap((mark) =>
-    [PROTOCOL.tcp, PROTOCOL.udp].map((protocol) => ({ protocol, port: MARKED_PORT, mark }))
-  );
+  return [...marked.values()];
 }
 
 /** A row without what changes. */

@@ -78,7 +78,7 @@ async function replayAs(
     happenings[0]?.seconds ?? 0,
     listeners,
     reading.upMs,
-    markedPorts(recording.steps),
+    markedPorts(recording),
   );
   for (const happening of happenings) {
     world.advanceTo(happening.seconds);
