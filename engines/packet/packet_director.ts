@@ -16,7 +16,7 @@ import { DirectorPath } from "./director_path.ts";
 import { DropCounts } from "./drops.ts";
 import { type Host, HostStack } from "./host_stack.ts";
 import { IcmpErrors } from "./icmp_errors.ts";
-import { type GatewayRoute, type Link, type LinkAddress, type Route, Routes } from "./links.ts";
+import { type GatewayRoute, isUnicast, type Link, type LinkAddress, type Route, Routes } from "./links.ts";
 import { Neighbours } from "./neighbours.ts";
 import { NeighbourSpeech } from "./neighbour_speech.ts";
 import { type Emit, Outlet } from "./outlet.ts";
@@ -216,6 +216,11 @@ export class PacketDirector {
     hang(HOOK.output, DIRECTOR_PRIORITY.outputRequest, "requests of this host", request);
     hang(HOOK.forward, DIRECTOR_PRIORITY.forwardIcmp, "ICMP errors", icmp);
     hang(HOOK.forward, DIRECTOR_PRIORITY.forwardReply, "replies", reply);
+  }
+
+  /** Whether a flow's virtual address is a unicast one of another host: `cache_bypass` lets the packet go on to it. */
+  isElsewhere({ family, virtual }: Flow): boolean {
+    return isUnicast(family, virtual) && this.#routes.findLocal(family, virtual) === undefined;
   }
 
   #link(index: number, vlan: number): Link | undefined {

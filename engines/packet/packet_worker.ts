@@ -57,6 +57,7 @@ class PacketWorker {
       workerIndex: start.workerIndex,
       connectionEntries: start.connectionEntries,
       onExpire: (entry) => this.#rules.ended(entry),
+      isBypassed: (flow) => this.#packets.isElsewhere(flow),
     });
     const rules = new WorkerRules(
       hooks,

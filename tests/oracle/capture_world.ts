@@ -62,6 +62,7 @@ export class CaptureWorld {
       // The recorded kernel was built without twos.
       findScheduler: (name) => name === "twos" ? undefined : findScheduler(name),
       connectionEntries: CONNECTION_ENTRIES,
+      isBypassed: (flow) => this.#packets.isElsewhere(flow),
     });
     this.#director.advance(START_MS - upMs);
     this.#table = new DirectorTable({

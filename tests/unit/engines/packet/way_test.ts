@@ -96,6 +96,24 @@ Deno.test("a mark set on PREROUTING leads to the service of the mark, whatever t
   ]);
 });
 
+Deno.test("cache_bypass: packets of a mark without a server go on to their own address, those for the host are refused", () => {
+  for (
+    const [bypass, destination, text] of [
+      [0, SERVER, /^outside .* icmp 3\/3 172\.16\.0\.11 > /],
+      [1, SERVER, /^inside .* tcp 10\.1\.0\.10\.40000 > 172\.16\.0\.11\.80 /],
+      [1, VIP, /^outside .* icmp 3\/3 10\.1\.0\.100 > /],
+    ] as const
+  ) {
+    const wire = new Wire();
+    wire.director.sysctl.cache_bypass = bypass;
+    wire.director.addService({ key: { mark: 7, family: 4 }, scheduler: "rr" }, wire.nowMs);
+    const base = { hook: "prerouting", priority: PRIORITY.mangle, policy: "accept" } as const;
+    const target = { kind: "mark", mark: { value: 7, mask: 0xffff_ffff } } as const;
+    withChains(wire, { name: "marks", base, rules: [{ match: {}, target }] });
+    assert.match(only(wire.fromClient({ ...syn, destination })).text, text);
+  }
+});
+
 Deno.test("a neighbour that is not known is asked for, and what waited goes to it in order", () => {
   const wire = new Wire({ knowsNeighbours: false });
   wire.serve(VIP, "udp", [{ at: SERVER, method: "dr" }], 53);

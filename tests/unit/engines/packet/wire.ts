@@ -55,6 +55,7 @@ export class Wire {
       random: new SeededRandom(1),
       findScheduler,
       connectionEntries: 256,
+      isBypassed: (flow) => this.packets.isElsewhere(flow),
     });
     this.packets = new PacketDirector({
       director: this.director,
