@@ -221,14 +221,14 @@ export class Daemon implements StatusSource {
     const { clock, logger } = this.#options;
     const { deadlineMs, spreadMs } = this.config.drain;
     await this.#services.closeListeners("draining");
-    logger.info("draining: {live} connections may go on for {deadlineMs} ms", {
+    logger.info("draining: live connections: {live}, for at most {deadlineMs} ms", {
       live: this.engine.liveConnections(),
       deadlineMs,
     });
     const idle = this.engine.whenIdle().then(() => true);
     const late = new Promise<boolean>((resolve) => clock.after(deadlineMs, () => resolve(false)));
     if (!await Promise.race([idle, late])) {
-      logger.warn("drain deadline reached: {live} connections are reset over {spreadMs} ms", {
+      logger.warn("drain deadline reached: live connections: {live}, reset over {spreadMs} ms", {
         live: this.engine.liveConnections(),
         spreadMs,
       });

@@ -104,7 +104,8 @@ export async function runProcess(options: ProcessOptions): Promise<void> {
       : undefined;
     announce(running, options.version);
     await options.ready?.(running);
-    manager?.ready(`${daemon.services.length} services`);
+    const count = daemon.services.length;
+    manager?.ready(`${count} ${count === 1 ? "service" : "services"}`);
     await ended.promise;
   } finally {
     manager?.stopping("ending");

@@ -179,7 +179,7 @@ export class ServiceSet {
     const names = this.#current.map((it) => it.config.name);
     throw new ValueError(
       "SERVICE_UNKNOWN",
-      `there is no service "${wished}"; there is ${names.join(", ") || "none"}${suggestion(wished, names)}`,
+      `there is no service "${wished}"; there are ${names.join(", ") || "none"}${suggestion(wished, names)}`,
       { service: wished },
     );
   }

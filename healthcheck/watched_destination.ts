@@ -95,9 +95,9 @@ export class WatchedDestination {
   connectFailed(detail: string): void {
     const { passive, active } = this.#watch;
     if (passive === undefined || ++this.#failedConnects < passive.failures) return;
-    const evidence = `${this.#failedConnects} connections in a row failed${
-      detail === "" ? "" : `: ${detail}`
-    }`;
+    const evidence = `${this.#failedConnects} ${
+      this.#failedConnects === 1 ? "connection" : "connections in a row"
+    } failed${detail === "" ? "" : `: ${detail}`}`;
     if (active === undefined) {
       this.#eject(passive, evidence);
       return;

@@ -105,7 +105,7 @@ export async function test(mode: LabMode, exchanges: number): Promise<number> {
     await narrowLink(mode);
     director = await DirectorProcess.start();
     for await (const line of checkMtu(director, mode, folder, PROOF)) tell(line);
-    print(failed === 0 ? "all checks passed" : `${failed} checks failed`);
+    print(failed === 0 ? "all checks passed" : `${failed} ${failed === 1 ? "check" : "checks"} failed`);
     return failed === 0 ? EXIT.ok : EXIT.failed;
   } finally {
     await director?.stop();

@@ -212,8 +212,8 @@ export class PacketEngine implements Engine, PacketThreadListener {
         service,
         `the packet engine's worker died (${
           cause?.message ?? "no reason known"
-        }), ${lost} connections of all ` +
-          "services are forgotten; it is started again",
+        }); connections of all services that are ` +
+          `forgotten: ${lost}; it is started again`,
       );
     }
     this.#startAgain();
