@@ -251,8 +251,12 @@ export class ControlClient {
   }
 }
 
-/** The admin address may be written with or without a trailing slash, and lie under a path of a reverse proxy. */
-function adminUrl(text: string, path: string): URL {
+/**
+ * The admin address may be written with or without a trailing slash, and lie under a path of a reverse proxy.
+ *
+ * @throws {ValueError} `URL_INVALID`
+ */
+export function adminUrl(text: string, path: string): URL {
   const url = URL.parse(text);
   if (url === null || (url.protocol !== "http:" && url.protocol !== "https:")) {
     throw new ValueError(

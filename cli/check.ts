@@ -7,6 +7,7 @@ import { loadConfig, readConfigFile } from "../config/load.ts";
 import { findDistrust } from "../config/trusted_file.ts";
 import { ConfigError, EXIT } from "../errors.ts";
 import type { CliContext, Command, ParsedArgs } from "./command.ts";
+import { counted } from "./table.ts";
 
 const USAGE = `lvsd check - every mistake of a config file, as file:line:column: message
 
@@ -45,7 +46,7 @@ async function checkFile(args: ParsedArgs, context: CliContext): Promise<number>
     context.stdout(
       asJson
         ? `${JSON.stringify({ ok: true, problems: [], warnings, ...counts })}\n`
-        : `${file}: ok, ${count(counts.services, "service")}, ${count(destinations, "destination")}\n`,
+        : `${file}: ok, ${counted(counts.services, "service")}, ${counted(destinations, "destination")}\n`,
     );
     return EXIT.ok;
   } catch (error) {
@@ -72,8 +73,4 @@ async function warningsOf(file: string): Promise<string[]> {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied) return [];
     throw error;
   }
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { parseArgs } from "node:util";
 import { EXIT, LvsdError, permissionError, UsageError } from "../errors.ts";
 import { check } from "./check.ts";
 import type { CliContext, Command, ParsedArgs } from "./command.ts";
@@ -16,6 +15,7 @@ import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
 import { ipvsadm } from "./ipvsadm.ts";
 import { modes } from "./modes.ts";
+import { parseOptions } from "./options.ts";
 import { permissions } from "./permissions.ts";
 import { proc } from "./proc.ts";
 import { realserver } from "./realserver.ts";
@@ -27,6 +27,7 @@ import { schedulers } from "./schedulers.ts";
 import { simulate } from "./simulate.ts";
 import { status } from "./status.ts";
 import { sysctl } from "./sysctl.ts";
+import { counted } from "./table.ts";
 import { versionLine } from "./version.ts";
 import { whatIf } from "./what_if.ts";
 
@@ -55,6 +56,9 @@ export const COMMANDS: readonly Command[] = [
   realserver,
 ];
 
+const HELP_WORDS: readonly string[] = ["help", "--help", "-h"];
+const VERSION_WORDS: readonly string[] = ["version", "--version", "-v"];
+
 /**
  * Runs one command line.
  *
@@ -80,22 +84,17 @@ export async function runCommandLine(words: readonly string[], context: CliConte
 
 async function dispatch(words: readonly string[], context: CliContext): Promise<number> {
   const [name, ...rest] = words;
-  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
-    const wanted = COMMANDS.find((it) => it.name === rest[0]);
-    context.stdout(wanted === undefined ? overview() : wanted.usage);
+  if (name === undefined || HELP_WORDS.includes(name)) {
+    const [about] = rest;
+    const isGeneral = about === undefined || HELP_WORDS.includes(about) || VERSION_WORDS.includes(about);
+    context.stdout(isGeneral ? overview() : commandOf(about).usage);
     return name === undefined ? EXIT.usage : EXIT.ok;
   }
-  if (name === "--version" || name === "-v" || name === "version") {
+  if (VERSION_WORDS.includes(name)) {
     context.stdout(`${await versionLine(context.env("LVSD_BUILD"))}\n`);
     return EXIT.ok;
   }
-  const command = COMMANDS.find((it) => it.name === name);
-  if (command === undefined) {
-    const hint = suggestion(name, COMMANDS.map((it) => it.name));
-    throw new UsageError("UNKNOWN_COMMAND", `no command "${name}"; there are ${commandNames()}${hint}`, {
-      value: name,
-    });
-  }
+  const command = commandOf(name);
   if (command.takesWordsAsTheyAre) return await command.run({ values: {}, positionals: rest }, context);
   if (rest.includes("--help") || rest.includes("-h")) {
     context.stdout(command.usage);
@@ -104,27 +103,41 @@ async function dispatch(words: readonly string[], context: CliContext): Promise<
   return await command.run(parse(command, rest), context);
 }
 
+/** @throws {UsageError} `UNKNOWN_COMMAND` */
+function commandOf(name: string): Command {
+  const command = COMMANDS.find((it) => it.name === name);
+  if (command !== undefined) return command;
+  if (name.startsWith("-")) {
+    const hint = suggestion(name, ["--help", "--version"]);
+    throw new UsageError(
+      "UNKNOWN_COMMAND",
+      `"${name}" stands where the command should; write lvsd COMMAND [OPTIONS]${hint}`,
+      { value: name },
+    );
+  }
+  const names = COMMANDS.map((it) => it.name);
+  throw new UsageError(
+    "UNKNOWN_COMMAND",
+    `no command "${name}"; there are ${names.join(", ")}${suggestion(name, names)}`,
+    { value: name },
+  );
+}
+
 function parse(command: Command, words: readonly string[]): ParsedArgs {
   const { least, most } = command.positionals ?? { least: 0, most: 0 };
-  let parsed: ParsedArgs;
-  try {
-    parsed = parseArgs({ args: [...words], options: command.options, allowPositionals: true });
-  } catch (error) {
-    throw new UsageError("BAD_OPTION", `${command.name}: ${optionProblem(error, command)}`, {
-      command: command.name,
-    });
-  }
+  const parsed = parseOptions(words, command.options, `${command.name}: `);
   const count = parsed.positionals.length;
   if (count < least || count > most) {
     const wanted = most === 0
       ? "no arguments"
       : least === most
-      ? `${least} argument${least === 1 ? "" : "s"}`
+      ? counted(least, "argument")
       : `${least} to ${most} arguments`;
     const given = count === 0 ? "none" : `${count}: ${parsed.positionals.join(" ")}`;
+    const [, form = ""] = /^Usage: (.*)/m.exec(command.usage) ?? [];
     throw new UsageError(
       "BAD_ARGUMENTS",
-      `${command.name} takes ${wanted}, got ${given}`,
+      `${command.name} takes ${wanted}, got ${given}; write ${form}`,
       {
         command: command.name,
         count,
@@ -134,32 +147,9 @@ function parse(command: Command, words: readonly string[]): ParsedArgs {
   return parsed;
 }
 
-/** What parseArgs found, in one line. */
-function optionProblem(error: unknown, command: Command): string {
-  const text = error instanceof Error ? error.message : String(error);
-  const [, dashed] = /^Option '([^']+)' argument is ambiguous/.exec(text) ?? [];
-  // node:util tells it in three lines, with an example of its own.
-  if (dashed !== undefined) {
-    const option = dashed.split(/[ ,]/).findLast((it) => it.startsWith("--")) ?? dashed;
-    return `${option} needs a value; one that begins with a dash is written ${option}=-VALUE`;
-  }
-  const what = text.split(". To specify")[0] ?? "";
-  return what + optionHint(what, command);
-}
-
 /** `demo ` when the words begin with a command. */
 function helpOf([name]: readonly string[]): string {
   return COMMANDS.some((it) => it.name === name) ? `${name} ` : "";
-}
-
-/** `; did you mean "--watch"?` for a long option that there is not. */
-function optionHint(what: string, { options }: Command): string {
-  const [, name] = /^Unknown option '(--[^'=]+)/.exec(what) ?? [];
-  return name === undefined ? "" : suggestion(name, [...Object.keys(options), "help"].map((it) => `--${it}`));
-}
-
-function commandNames(): string {
-  return COMMANDS.map((it) => it.name).join(", ");
 }
 
 function overview(): string {

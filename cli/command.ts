@@ -13,6 +13,8 @@ export interface CliContext {
   readonly env: (name: string) => string | undefined;
   /** All of standard input; absent where there is none. */
   readonly stdin?: () => Promise<string>;
+  /** Shows a line on standard error that the next one overwrites; `""` takes it away. Absent where nobody watches. */
+  readonly progress?: (text: string) => void;
   /** Colours and rewritten lines are for people only. */
   readonly isTerminal: boolean;
 }

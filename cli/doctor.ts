@@ -5,6 +5,7 @@
  */
 import { SystemClock } from "../clock.ts";
 import { loadConfig, readConfigFile } from "../config/load.ts";
+import { suggestion } from "../config/nearest.ts";
 import type { Config } from "../config/model.ts";
 import { lookUpName } from "../daemon/resolver.ts";
 import { backendQuestions, diagnoseBackend } from "../doctor/backend.ts";
@@ -15,9 +16,11 @@ import type { Host } from "../doctor/host.ts";
 import { SystemHost } from "../doctor/system_host.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { FORWARDING_METHOD_NAMES } from "../modes/registry.ts";
+import type { ForwardingMethodName } from "../modes/rules.ts";
 import { IpAddress } from "../net/address.ts";
 import { type CliContext, type Command, type ParsedArgs, textOption } from "./command.ts";
 import { diagnosisText } from "./doctor_text.ts";
+import { optionValue, wholeNumberOption } from "./options.ts";
 import { printableAll } from "./table.ts";
 
 const NO_SERVICES: Pick<Config, "services" | "file"> = { services: [], file: "" };
@@ -41,7 +44,7 @@ to a DR or TUN server come back.
       --backend          this host is a real server of it
       --vip ADDRESS      virtual address, in place of a config
       --mode MODE        its forwarding method (default dr)
-      --port PORT        port of its service
+      --port PORT        port of its service (default: none, the address alone)
       --director ADDRESS the director's address on this side (nat)
       --json             {"host": [...], "services": [{"service", "mode", "life", "reason", "findings": [{"id",
                          "effect", "subject", "text", "on", "mend"}]}]}
@@ -95,28 +98,34 @@ function questionsOf(
 ): readonly BackendQuestion[] {
   const vip = textOption(args, "vip");
   const director = textOption(args, "director");
-  const known = director === undefined ? {} : { director: IpAddress.parse(director) };
+  const known = director === undefined
+    ? {}
+    : { director: optionValue("--director", director, IpAddress.parse) };
   if (vip === undefined) {
     if (config === undefined) {
       throw new UsageError("OPTION_MISSING", "doctor --backend needs -c CONFIG or --vip ADDRESS", {});
     }
     return backendQuestions(config, host).map((it) => ({ ...it, ...known }));
   }
-  const mode = FORWARDING_METHOD_NAMES.find((it) => it === (textOption(args, "mode") ?? "dr"));
-  if (mode === undefined) {
-    throw new UsageError(
-      "OPTION_INVALID",
-      `doctor: --mode must be ${FORWARDING_METHOD_NAMES.join(", ")}`,
-      {},
-    );
-  }
-  const port = Number(textOption(args, "port") ?? "0");
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw new UsageError(
-      "OPTION_INVALID",
-      `doctor: --port must be 1 to 65535, not ${textOption(args, "port")}`,
-      {},
-    );
-  }
-  return [{ mode, virtualAddress: IpAddress.parse(vip), protocol: "tcp", port, ...known }];
+  const portText = textOption(args, "port");
+  const port = portText === undefined ? 0 : wholeNumberOption("--port", portText, 1, 65_535);
+  const virtualAddress = optionValue("--vip", vip, IpAddress.parse);
+  return [{
+    mode: modeOption(textOption(args, "mode") ?? "dr"),
+    virtualAddress,
+    protocol: "tcp",
+    port,
+    ...known,
+  }];
+}
+
+function modeOption(text: string): ForwardingMethodName {
+  const mode = FORWARDING_METHOD_NAMES.find((it) => it === text);
+  if (mode !== undefined) return mode;
+  const hint = suggestion(text, FORWARDING_METHOD_NAMES);
+  throw new UsageError(
+    "OPTION_INVALID",
+    `there is no mode "${text}"; there are ${FORWARDING_METHOD_NAMES.join(", ")}${hint}`,
+    { option: "mode", value: text },
+  );
 }

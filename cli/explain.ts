@@ -17,7 +17,8 @@ import { explain as explainFlow, type Explanation } from "../simulator/explain.t
 import { flowOf, parseFlow } from "../simulator/flows.ts";
 import { World } from "../simulator/world.ts";
 import { type Command, type ParsedArgs, textOption } from "./command.ts";
-import { DAEMON_OPTIONS, DAEMON_OPTIONS_USAGE, daemonClient } from "./daemon_client.ts";
+import { DAEMON_OPTIONS, daemonClient, daemonOptionsUsage } from "./daemon_client.ts";
+import { optionValue, wholeNumberOption } from "./options.ts";
 import { formatPath, surroundingsOf } from "./packet_path.ts";
 import { readConfigOption } from "./simulator_files.ts";
 import { alignColumns, printable } from "./table.ts";
@@ -40,14 +41,14 @@ neighbour, and what is sent. The service may then be any address, for the reply 
 
   -c, --config FILE  ask this config and no daemon
       --packet       the packet's way through the hooks
-      --bytes N      IP length of the packet; without it the headers alone
+      --bytes N      IP length of the packet in bytes; without it the headers alone
       --in NAME      interface it comes in by; without it the one towards its sender
       --json         the explanation as JSON
-${DAEMON_OPTIONS_USAGE}  -h, --help     this text
+${daemonOptionsUsage(21)}
+Exit codes: 0 it goes somewhere, 1 it is refused or there is no such service, 2 usage, a mistake in FLOW
+too, 3 no daemon.
 
-Exit codes: 0 it goes somewhere, 1 it is refused or the flow has a mistake, 2 usage, 3 no daemon.
-
-Example:
+Examples:
   lvsd explain tcp 10.0.0.7:40000 :8080
   lvsd explain --packet --bytes 1500 tcp 10.1.0.10:40000 10.1.0.100:80
 `,
@@ -63,11 +64,11 @@ Example:
 
   async run(args, context) {
     const text = flowText(args.positionals);
+    optionValue("FLOW", text, parseFlow);
     const wish = readWish(args);
     const config = await readConfigOption(args, context);
     let explanation: Explanation | PacketExplanation;
     if (config === undefined) {
-      parseFlow(text);
       const client = daemonClient(args, context, new SystemClock(), currentSurroundings());
       explanation = wish === undefined ? await client.explain(text) : await client.explainPacket(text, wish);
     } else {
@@ -87,7 +88,7 @@ function readWish(args: ParsedArgs): PacketWish | undefined {
   const [bytes, interfaceName] = [textOption(args, "bytes"), textOption(args, "in")];
   if (args.values.packet === true) {
     return {
-      ...(bytes === undefined ? {} : { bytes: Number(bytes) }),
+      ...(bytes === undefined ? {} : { bytes: wholeNumberOption("--bytes", bytes, 1, 65_535) }),
       ...(interfaceName === undefined ? {} : { interfaceName }),
     };
   }

@@ -5,9 +5,9 @@
  */
 import { dirname, isAbsolute, join } from "node:path";
 import { SystemClock } from "../clock.ts";
-import { loadConfig } from "../config/load.ts";
+import { fileUnreadable, loadConfig } from "../config/load.ts";
 import { systemNames } from "../daemon/system_names.ts";
-import { ConfigError, EXIT, SystemError } from "../errors.ts";
+import { ConfigError, EXIT } from "../errors.ts";
 import { importFile } from "../ipvsadm/imports/import_file.ts";
 import { importedText } from "../ipvsadm/imports/imported.ts";
 import type { IncludeReader } from "../ipvsadm/imports/keepalived_syntax.ts";
@@ -98,12 +98,11 @@ class Includes implements IncludeReader {
   }
 }
 
-/** @throws {SystemError} `FILE_UNREADABLE` */
+/** @throws {SystemError} `FILE_NOT_FOUND`, `FILE_NOT_READABLE` */
 async function readText(path: string): Promise<string> {
   try {
     return await Deno.readTextFile(path);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new SystemError("FILE_UNREADABLE", `${path} cannot be read: ${why}`, { path }, error);
+    throw fileUnreadable(path, error);
   }
 }

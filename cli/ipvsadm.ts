@@ -5,8 +5,9 @@
  */
 import { currentSurroundings } from "../admin/socket_path.ts";
 import { SystemClock } from "../clock.ts";
-import { LvsdError, SystemError } from "../errors.ts";
+import { EXIT, LvsdError, SystemError } from "../errors.ts";
 import { initFailure, NOT_ROOT } from "../ipvsadm/refusal.ts";
+import { USAGE_TEXT, VERSION_TEXT } from "../ipvsadm/usage.ts";
 import type { CliContext, Command, ParsedArgs } from "./command.ts";
 import { daemonClient } from "./daemon_client.ts";
 
@@ -28,7 +29,7 @@ $XDG_RUNTIME_DIR/lvsd/control.sock. lvsd run without a config is a kernel withou
 Exit codes: those of the tool: 0 done, 1 a listing failed, 2 refused by the tool or no daemon,
 255 refused by the kernel (here: by lvsd).
 
-Example:
+Examples:
   lvsd ipvsadm -A -t 127.0.0.1:8080 -s wlc
   lvsd ipvsadm -a -t 127.0.0.1:8080 -r 127.0.0.1:3001 -m
   lvsd ipvsadm -L -n
@@ -52,6 +53,11 @@ async function hand({ positionals: words }: ParsedArgs, context: CliContext): Pr
     return code;
   } catch (error) {
     if (!(error instanceof LvsdError)) throw error;
+    // Who does not have a daemon yet wants to read this all the more; the real tool needs its kernel even for that.
+    if (words[0] === "-h" || words[0] === "--help") {
+      context.stdout(VERSION_TEXT + USAGE_TEXT);
+      return EXIT.ok;
+    }
     const isForbidden = error instanceof SystemError && error.code === "PERMISSION_DENIED";
     context.stderr(isForbidden ? NOT_ROOT : initFailure(error.message));
     return NO_KERNEL;

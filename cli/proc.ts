@@ -9,7 +9,7 @@ import { suggestion } from "../config/nearest.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { PROC_VIEWS } from "../ipvsadm/proc.ts";
 import type { Command } from "./command.ts";
-import { DAEMON_OPTIONS, DAEMON_OPTIONS_USAGE, daemonClient } from "./daemon_client.ts";
+import { DAEMON_OPTIONS, daemonClient, daemonOptionsUsage } from "./daemon_client.ts";
 
 export const proc: Command = {
   name: "proc",
@@ -18,9 +18,8 @@ export const proc: Command = {
 
 Usage: lvsd proc VIEW [--socket PATH | --url URL]
 
-  VIEW           ${PROC_VIEWS.join(", ")}
-${DAEMON_OPTIONS_USAGE}  -h, --help     this text
-
+  VIEW               ${PROC_VIEWS.join(", ")}
+${daemonOptionsUsage(21)}
 Exit codes: 0 printed, 2 no such view, 3 no daemon.
 
 Example:

@@ -9,7 +9,9 @@ import { type HostMemory, RealServerHost } from "../realserver/host.ts";
 import { addressCommands, type RealServerPlan } from "../realserver/setup.ts";
 import { TunnelEnd } from "../realserver/tunnel_end.ts";
 import { type Command, type ParsedArgs, textOption } from "./command.ts";
+import { optionValue, wholeNumberOption } from "./options.ts";
 import { receive, serveTunnelSockets } from "./realserver_sockets.ts";
+import { counted } from "./table.ts";
 
 const DEFAULT_GUE_PORT = 6_080;
 const NO_MEMORY: HostMemory = { switches: [] };
@@ -72,6 +74,7 @@ Example:
     const tunnel = textOption(args, "tunnel");
     if (tunnel !== undefined) return await serveTunnelSockets(tunnel, args, context);
     const plan = readPlan(args);
+    refuseTogether(args, ["dry-run", "check", "undo"]);
     const host = new RealServerHost(runProgram);
     if (args.values["dry-run"] === true) {
       for (const words of host.commands(plan)) context.stdout(`${words.join(" ")}\n`);
@@ -119,7 +122,9 @@ async function serveTunnel(
     await tunnel.stop();
   }
   const { packets, foreign, malformed } = tunnel.counts;
-  print(`${packets} packets taken apart, ${foreign} for other addresses, ${malformed} malformed\n`);
+  print(
+    `${counted(packets, "packet")} taken apart, ${foreign} for other addresses, ${malformed} malformed\n`,
+  );
   return EXIT.ok;
 }
 
@@ -129,23 +134,31 @@ function readPlan(args: ParsedArgs): RealServerPlan {
     throw new UsageError(
       "BAD_ARGUMENTS",
       mode === undefined
-        ? "realserver needs dr, tun, --receive or --tunnel; see: lvsd realserver --help"
+        ? "realserver needs dr, tun, --receive PATH or --tunnel ADDRESS"
         : `realserver is for dr or tun, not "${mode}"; NAT needs only a route`,
     );
   }
   const vip = textOption(args, "vip");
-  if (vip === undefined) throw new UsageError("BAD_OPTION", "realserver needs --vip, the virtual addresses");
-  const virtualAddresses = vip.split(",").map((it) => IpAddress.parse(it.trim()));
+  if (vip === undefined) {
+    throw new UsageError("BAD_OPTION", "realserver needs --vip ADDRESS[,ADDRESS...], the virtual addresses");
+  }
+  const virtualAddresses = optionValue(
+    "--vip",
+    vip,
+    (text) => text.split(",").map((it) => IpAddress.parse(it.trim())),
+  );
   return { mode, virtualAddresses, interface: textOption(args, "interface") ?? "eth0" };
+}
+
+function refuseTogether(args: ParsedArgs, names: readonly string[]): void {
+  const given = names.filter((it) => args.values[it] === true).map((it) => `--${it}`);
+  if (given.length < 2) return;
+  throw new UsageError("OPTIONS_EXCLUDE", `${given.join(" and ")} exclude each other`, {});
 }
 
 function guePort(args: ParsedArgs): number {
   const text = textOption(args, "gue-port") ?? String(DEFAULT_GUE_PORT);
-  const port = Number(text);
-  if (!/^\d+$/.test(text) || port < 1 || port > 65_535) {
-    throw new UsageError("BAD_OPTION", `--gue-port takes 1 to 65535, not "${text}"`, { value: text });
-  }
-  return port;
+  return wholeNumberOption("--gue-port", text, 1, 65_535);
 }
 
 async function runProgram(

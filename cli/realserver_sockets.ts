@@ -11,6 +11,7 @@ import { TunnelPeer } from "../realserver/tunnel_peer.ts";
 import { readKeyFile } from "../sys/key_file.ts";
 import { Libc } from "../sys/libc.ts";
 import { type CliContext, type ParsedArgs, textOption } from "./command.ts";
+import { optionValue } from "./options.ts";
 import { printable } from "./table.ts";
 
 const TURN_MS = 1_000;
@@ -32,7 +33,7 @@ export async function serveTunnelSockets(
   args: ParsedArgs,
   { stdout, stderr }: CliContext,
 ): Promise<number> {
-  const listen = parseEndpoint(address);
+  const listen = optionValue("--tunnel", address, parseEndpoint);
   const keyFile = textOption(args, "key-file");
   if (isNamed(listen) || keyFile === undefined) {
     throw new UsageError(
@@ -61,7 +62,7 @@ export async function serveTunnelSockets(
 
 function serverOption(args: ParsedArgs): Endpoint {
   const text = textOption(args, "to");
-  const to = text === undefined ? undefined : parseEndpoint(text);
+  const to = text === undefined ? undefined : optionValue("--to", text, parseEndpoint);
   if (to !== undefined && !isNamed(to)) return to;
   throw new UsageError(
     "BAD_OPTION",

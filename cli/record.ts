@@ -7,7 +7,7 @@ import { currentSurroundings } from "../admin/socket_path.ts";
 import { SystemClock } from "../clock.ts";
 import { EXIT, SystemError } from "../errors.ts";
 import { type Command, textOption } from "./command.ts";
-import { DAEMON_OPTIONS, DAEMON_OPTIONS_USAGE, daemonClient } from "./daemon_client.ts";
+import { DAEMON_OPTIONS, daemonClient, daemonOptionsUsage } from "./daemon_client.ts";
 
 export const record: Command = {
   name: "record",
@@ -20,8 +20,7 @@ The daemon always remembers its last decisions. Written out they are a script: l
 says where a decision would differ, lvsd whatif plays it with another scheduler.
 
   -o, --output FILE  write here and not to standard output
-${DAEMON_OPTIONS_USAGE}  -h, --help     this text
-
+${daemonOptionsUsage(21)}
 Exit codes: 0 written, 3 no daemon or FILE cannot be written.
 
 Example:

@@ -8,7 +8,7 @@ import type { ReloadOutcome } from "../admin/source.ts";
 import { SystemClock } from "../clock.ts";
 import { EXIT } from "../errors.ts";
 import type { Command } from "./command.ts";
-import { DAEMON_OPTIONS, DAEMON_OPTIONS_USAGE, daemonClient } from "./daemon_client.ts";
+import { DAEMON_OPTIONS, daemonClient, daemonOptionsUsage } from "./daemon_client.ts";
 import { printable } from "./table.ts";
 
 export const reload: Command = {
@@ -16,23 +16,28 @@ export const reload: Command = {
   summary: "the running daemon reads its config file again and applies what changed",
   usage: `lvsd reload - the running daemon reads its config file again
 
-Usage: lvsd reload [--socket PATH | --url URL]
+Usage: lvsd reload [--json] [--socket PATH | --url URL]
 
 The difference is applied; what did not change keeps its connections, counters and health. A file
 with mistakes changes nothing: every mistake is printed.
 
-${DAEMON_OPTIONS_USAGE}  -h, --help     this text
-
+      --json         {"ok", "message", "problems": [{"file", "line", "column", "path", "message"}],
+                     "changes": ["..."]} on standard output, refused or not
+${daemonOptionsUsage(21)}
 Exit codes: 0 applied, 1 refused and nothing changed, 3 no daemon.
 
 Example:
   lvsd check lvsd.yaml && lvsd reload
 `,
-  options: DAEMON_OPTIONS,
+  options: { json: { type: "boolean" }, ...DAEMON_OPTIONS },
 
   async run(args, context) {
     const client = daemonClient(args, context, new SystemClock(), currentSurroundings());
     const outcome = await client.reload();
+    if (args.values["json"] === true) {
+      context.stdout(`${JSON.stringify(outcome, null, 2)}\n`);
+      return outcome.ok ? EXIT.ok : EXIT.failed;
+    }
     const print = outcome.ok ? context.stdout : context.stderr;
     print(formatOutcome(outcome));
     return outcome.ok ? EXIT.ok : EXIT.failed;

@@ -7,7 +7,7 @@ import { currentSurroundings } from "../admin/socket_path.ts";
 import { SystemClock } from "../clock.ts";
 import { EXIT } from "../errors.ts";
 import type { Command } from "./command.ts";
-import { DAEMON_OPTIONS, DAEMON_OPTIONS_USAGE, daemonClient } from "./daemon_client.ts";
+import { DAEMON_OPTIONS, daemonClient, daemonOptionsUsage } from "./daemon_client.ts";
 import { formatRules } from "./rules_text.ts";
 
 export const rules: Command = {
@@ -21,8 +21,7 @@ Usage: lvsd rules [-x] [-Z] [--line-numbers] [--json] [--socket PATH | --url URL
   -Z, --zero          lists, and lets the counters begin at 0
       --line-numbers  the number of each rule
       --json          the answer of GET /rules as it is
-${DAEMON_OPTIONS_USAGE}  -h, --help          this text
-
+${daemonOptionsUsage(22)}
 Rules stand under "rules:" in the config file; docs/rules.md has them beside the iptables commands.
 In socket engines "pkts" are new connections, and datagrams of UDP clients without a session; the packet
 engine's packets are added.

@@ -8,8 +8,8 @@ import { formatEndpoint } from "../net/endpoint.ts";
 import { findScheduler } from "../schedulers/registry.ts";
 import { type Outcome, Simulation } from "../simulator/simulation.ts";
 import type { Command } from "./command.ts";
-import { readConfigOption, readScriptFile } from "./simulator_files.ts";
-import { alignColumns, printable } from "./table.ts";
+import { playProgress, readConfigOption, readScriptFile } from "./simulator_files.ts";
+import { alignColumns, counted, printable } from "./table.ts";
 
 export const simulate: Command = {
   name: "simulate",
@@ -23,7 +23,8 @@ servers and waits; time is simulated. Services come from CONFIG, from the script
 ends in "=> 10.1.0.2:80" or "=> refused" says what is expected. FILE - reads standard input.
 
   -c, --config FILE  services to begin with; every real server is up, rules and sorry servers are left out
-      --json         one JSON object per decision
+      --json         a line for each decision: {"line", "seconds", "service", "client", "answer",
+                     "isNew", "expected", "asExpected", "before": [...]}
   -h, --help         this text
 
 Exit codes: 0 played, 1 a decision was not the expected one, or the script has a mistake; 2 usage, 3 a file cannot be read.
@@ -42,6 +43,7 @@ Example:
       script,
       findScheduler,
       candidates: true,
+      ...playProgress(script.lines.length, context),
       ...(config === undefined ? {} : { config }),
     });
     let decisions = 0;
@@ -51,8 +53,11 @@ Example:
       if (!outcome.asExpected) wrong++;
       context.stdout(asJson ? `${JSON.stringify(plain(outcome))}\n` : formatOutcome(outcome));
     }
+    context.progress?.("");
     if (!asJson) {
-      context.stdout(`${formatShares(simulation)}${decisions} decisions, ${wrong} not as expected\n`);
+      context.stdout(
+        `${formatShares(simulation)}${counted(decisions, "decision")}, ${wrong} not as expected\n`,
+      );
     }
     return wrong === 0 ? EXIT.ok : EXIT.failed;
   },

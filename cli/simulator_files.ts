@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { loadConfig, readConfigFile } from "../config/load.ts";
+import { fileUnreadable, loadConfig, readConfigFile } from "../config/load.ts";
 import type { Config } from "../config/model.ts";
 import { LIMITS } from "../limits.ts";
 import { SystemError } from "../errors.ts";
@@ -13,7 +13,7 @@ import { type CliContext, type ParsedArgs, textOption } from "./command.ts";
 
 /**
  * @param file `-` reads standard input
- * @throws {SystemError} `FILE_UNREADABLE`, `FILE_TOO_LARGE`
+ * @throws {SystemError} `FILE_NOT_FOUND`, `FILE_NOT_READABLE`, `FILE_TOO_LARGE`
  * @throws {ConfigError} every mistake of the script
  */
 export async function readScriptFile(file: string): Promise<Script> {
@@ -27,6 +27,19 @@ export async function readConfigOption(args: ParsedArgs, context: CliContext): P
   return file === undefined ? undefined : loadConfig(await readConfigFile(file), file, context.env);
 }
 
+/**
+ * For the `progress` of a simulation, where somebody watches.
+ *
+ * @param total lines to be played
+ */
+export function playProgress(total: number, context: CliContext): { progress?: (lines: number) => void } {
+  const { progress } = context;
+  if (progress === undefined) return {};
+  return {
+    progress: (lines) => progress(`${lines} of ${total} lines played (${Math.floor(100 * lines / total)}%)`),
+  };
+}
+
 async function readText(file: string): Promise<string> {
   try {
     const { size } = await Deno.stat(file);
@@ -34,8 +47,7 @@ async function readText(file: string): Promise<string> {
     return await Deno.readTextFile(file);
   } catch (error) {
     if (error instanceof SystemError) throw error;
-    const why = error instanceof Error ? error.message : String(error);
-    throw new SystemError("FILE_UNREADABLE", `${file} cannot be read: ${why}`, { file }, error);
+    throw fileUnreadable(file, error);
   }
 }
 

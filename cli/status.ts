@@ -7,7 +7,7 @@ import { currentSurroundings } from "../admin/socket_path.ts";
 import { SystemClock } from "../clock.ts";
 import { EXIT } from "../errors.ts";
 import type { Command } from "./command.ts";
-import { DAEMON_OPTIONS, DAEMON_OPTIONS_USAGE, daemonClient } from "./daemon_client.ts";
+import { DAEMON_OPTIONS, daemonClient, daemonOptionsUsage } from "./daemon_client.ts";
 import { formatStatus } from "./status_text.ts";
 
 export const status: Command = {
@@ -17,9 +17,8 @@ export const status: Command = {
 
 Usage: lvsd status [--json] [--socket PATH | --url URL]
 
-  --json         the answer of GET /status as it is
-${DAEMON_OPTIONS_USAGE}  -h, --help     this text
-
+      --json         the answer of GET /status as it is
+${daemonOptionsUsage(21)}
 Exit codes: 0 ready, 1 not ready (says which service and why), 3 no daemon.
 
 Example:

@@ -13,7 +13,7 @@ import type {
   ServiceStatus,
   Status,
 } from "../admin/source.ts";
-import { alignColumns, type Cell, formatBytes, formatSeconds, printableAll } from "./table.ts";
+import { alignColumns, type Cell, counted, formatBytes, formatSeconds, printableAll } from "./table.ts";
 
 type Paint = (text: string) => string;
 
@@ -102,7 +102,7 @@ function serviceLines(service: ServiceStatus, paint: (colour: Colour) => Paint):
     `${name}  ${service.protocol} ${whereOf(service)}  ${options.join(" ")}  ${state}${
       because(service.stateReason)
     }`,
-    `  ${service.liveConnections} live, ${counters.connections} connections` +
+    `  ${service.liveConnections} live, ${counted(counters.connections, "connection")}` +
     `, ${formatBytes(counters.bytesIn)} in, ${formatBytes(counters.bytesOut)} out` +
     (service.packetsCounted ? `, ${counters.packetsIn} packets in, ${counters.packetsOut} out` : ""),
   ];

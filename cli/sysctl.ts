@@ -10,7 +10,7 @@ import { SystemClock } from "../clock.ts";
 import { bareSysctlName, SYSCTL_PREFIX } from "../director/sysctl_text.ts";
 import { DirectorError, EXIT, UsageError } from "../errors.ts";
 import type { Command } from "./command.ts";
-import { DAEMON_OPTIONS, DAEMON_OPTIONS_USAGE, daemonClient } from "./daemon_client.ts";
+import { DAEMON_OPTIONS, daemonClient, daemonOptionsUsage } from "./daemon_client.ts";
 import { printable, printableAll } from "./table.ts";
 
 export const sysctl: Command = {
@@ -18,22 +18,21 @@ export const sysctl: Command = {
   summary: "the switches net.ipv4.vs.* of the running director: list and set",
   usage: `lvsd sysctl - the switches net.ipv4.vs.* of the running director
 
-Usage: lvsd sysctl [-a] [--explain] [--json]
-       lvsd sysctl [--explain] [--json] NAME...
+Usage: lvsd sysctl [-a] [-n] [--explain] [--json]
+       lvsd sysctl [-n] [--explain] [--json] NAME...
        lvsd sysctl [-w] NAME=VALUE...
 
 Names are the kernel's, with or without "net.ipv4.vs.". A value that was set lasts until the daemon ends or a reload
 changes the same key under "ipvs" in the config.
 
-  -a             every switch; so does no name at all
-  -w             only set: an argument without "=" is a mistake
-  -n             values without names
-  --explain      what each does, and where lvsd differs from the kernel
-  --json         a list of {name, value, default, meaning, effect, note}
-${DAEMON_OPTIONS_USAGE}  -h, --help     this text
-
+  -a, --all          every switch; so does no name at all
+  -w, --write        only set: an argument without "=" is a mistake
+  -n, --values       values without names
+      --explain      what each does, and where lvsd differs from the kernel
+      --json         a list of {name, value, default, meaning, effect, note}
+${daemonOptionsUsage(21)}
 Exit codes: 0 done, 1 no such switch (then nothing was set) or a value it does not take (those before it
-were set), 3 no daemon.
+were set), 2 usage, 3 no daemon.
 
 Examples:
   lvsd sysctl -w net.ipv4.vs.expire_nodest_conn=1

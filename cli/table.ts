@@ -53,6 +53,11 @@ function pad({ text, alignRight, paint }: Cell, width: number, isLast: boolean):
   return isLast ? painted : painted + space;
 }
 
+/** `1 service`, `3 services`. */
+export function counted(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
+
 /** `512 B`, `1.5 KiB`, `20 GiB`. */
 export function formatBytes(bytes: number): string {
   const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];

@@ -11,9 +11,9 @@ import { findScheduler, SCHEDULER_NAMES } from "../schedulers/registry.ts";
 import { readScript } from "../simulator/script_reader.ts";
 import { compareSchedulers, type ServiceComparison } from "../simulator/what_if.ts";
 import { type Command, type ParsedArgs, textOption } from "./command.ts";
-import { DAEMON_OPTIONS, DAEMON_OPTIONS_USAGE, daemonClient } from "./daemon_client.ts";
-import { readConfigOption, readScriptFile } from "./simulator_files.ts";
-import { alignColumns, printable } from "./table.ts";
+import { DAEMON_OPTIONS, daemonClient, daemonOptionsUsage } from "./daemon_client.ts";
+import { playProgress, readConfigOption, readScriptFile } from "./simulator_files.ts";
+import { alignColumns, counted, printable } from "./table.ts";
 
 export const whatIf: Command = {
   name: "whatif",
@@ -28,8 +28,7 @@ Each service is played with its own scheduler and again with SCHEDULER.
   -s, --scheduler NAME  ${SCHEDULER_NAMES.join(" ")}
   -c, --config FILE     services to begin with, for a script that makes none
       --json            [{"service", "connections", "moved", "unlike", "shares": [{"destination", "real", "other"}]}]
-${DAEMON_OPTIONS_USAGE}  -h, --help     this text
-
+${daemonOptionsUsage(24)}
 Exit codes: 0 compared, 1 the script has a mistake, 2 usage, 3 no daemon or a file cannot be read.
 
 Example:
@@ -55,8 +54,10 @@ Example:
       script,
       scheduler,
       findScheduler,
+      ...playProgress(2 * script.lines.length, context),
       ...(config === undefined ? {} : { config }),
     });
+    context.progress?.("");
     if (args.values.json === true) context.stdout(`${JSON.stringify(services, null, 2)}\n`);
     else context.stdout(formatComparison(services, scheduler));
     return EXIT.ok;
@@ -84,7 +85,9 @@ function formatComparison(services: readonly ServiceComparison[], scheduler: str
     const doubt = unlike === 0
       ? ""
       : `  ${unlike} of them the replay decides otherwise than the daemon did: the comparison is rough\n`;
-    const head = `${printable(service)}: ${connections} new connections, ${moved} would go elsewhere`;
+    const head = `${printable(service)}: ${
+      counted(connections, "new connection")
+    }, ${moved} would go elsewhere`;
     return `${head} (${percent(moved)})\n${doubt}${lines.join("")}`;
   }).join("\n");
 }

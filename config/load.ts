@@ -89,7 +89,7 @@ async function readBounded(path: string): Promise<Uint8Array> {
       chunks.push(buffer.slice(0, count));
     }
   } catch (error) {
-    throw unreadable(path, error);
+    throw fileUnreadable(path, error);
   }
   if (size > LIMITS.configFileBytes) {
     throw new SystemError(
@@ -107,7 +107,8 @@ async function readBounded(path: string): Promise<Uint8Array> {
   return bytes;
 }
 
-function unreadable(path: string, error: unknown): SystemError {
+/** Why a file that the user named cannot be read: `FILE_NOT_FOUND`, `FILE_NOT_READABLE`. */
+export function fileUnreadable(path: string, error: unknown): SystemError {
   const name = visible(path);
   if (error instanceof Deno.errors.NotFound) {
     return new SystemError("FILE_NOT_FOUND", `there is no file ${name}`, { path }, error);

@@ -23,7 +23,12 @@ export interface SimulationOptions {
   readonly scheduler?: string;
   /** Outcomes tell what the scheduler saw; a view of each destination for each decision. */
   readonly candidates?: boolean;
+  /** Told now and then how many lines of the script are done. */
+  readonly progress?: (lines: number) => void;
 }
+
+/** Some 50 ms of work. */
+const LINES_A_REPORT = 1_000;
 
 /** One decision and its surroundings. */
 export interface Outcome {
@@ -68,8 +73,10 @@ export class Simulation {
    * @throws {ConfigError} a step cannot be done: no such service, destination, connection; names the line
    */
   *run(): Generator<Outcome> {
-    const { script } = this.#options;
+    const { script, progress } = this.#options;
+    let lines = 0;
     for (const line of script.lines) {
+      if (++lines % LINES_A_REPORT === 0) progress?.(lines);
       this.#moveTo(line.atMs);
       const outcome = this.#step(line);
       if (outcome !== undefined) yield outcome;

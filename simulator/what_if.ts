@@ -31,10 +31,14 @@ export function compareSchedulers(options: {
   config?: Config;
   scheduler: string;
   findScheduler: FindScheduler;
+  /** Told now and then how many lines are done; the script is played twice. */
+  progress?: (lines: number) => void;
 }): ServiceComparison[] {
-  const { scheduler, ...same } = options;
-  const real = decisionsOf(new Simulation(same));
-  const other = decisionsOf(new Simulation({ ...same, scheduler }));
+  const { scheduler, progress, ...same } = options;
+  const already = same.script.lines.length;
+  const second = progress === undefined ? {} : { progress: (lines: number) => progress(already + lines) };
+  const real = decisionsOf(new Simulation({ ...same, ...(progress === undefined ? {} : { progress }) }));
+  const other = decisionsOf(new Simulation({ ...same, ...second, scheduler }));
   const services = new Set([...real.values()].map((it) => it.service));
   return [...services].map((service) => compareService(service, real, other));
 }

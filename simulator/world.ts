@@ -4,6 +4,7 @@
  * @module
  */
 import type { Config } from "../config/model.ts";
+import { suggestion } from "../config/nearest.ts";
 import { destinationSpecification, serviceSpecification } from "../config/specification.ts";
 import type { FindScheduler } from "../director/bound_schedulers.ts";
 import { Director } from "../director/director.ts";
@@ -132,9 +133,12 @@ export class World implements Directory {
       ? this.director.findService(reference.key)
       : this.#names.get(reference.name);
     if (found !== undefined) return found;
-    const text = "key" in reference ? formatKey(reference.key) : `"${reference.name}"`;
-    const there = this.director.services().map(({ handle }) => this.serviceName(handle)).join(", ");
-    throw new ValueError("SERVICE_UNKNOWN", `there is no service ${text}; there is ${there || "none"}`);
+    const wished = "key" in reference ? formatKey(reference.key) : reference.name;
+    const names = this.director.services().map(({ handle }) => this.serviceName(handle));
+    throw new ValueError(
+      "SERVICE_UNKNOWN",
+      `there is no service "${wished}"; there are ${names.join(", ") || "none"}${suggestion(wished, names)}`,
+    );
   }
 
   /** The flow of a reference: the one that was opened, so that it keeps its entry, or a fresh one. */

@@ -26,14 +26,61 @@ const ROWS: { words: string[]; code: number; says: RegExp }[] = [
   { words: ["run", "--tpc", ":1"], code: EXIT.usage, says: /--tpc.*did you mean "--tcp"/ },
   { words: ["run", "--tpc", ":1"], code: EXIT.usage, says: /\nTry: lvsd run --help\n$/ },
   { words: ["rnu"], code: EXIT.usage, says: /\nTry: lvsd --help\n$/ },
-  { words: ["explain"], code: EXIT.usage, says: /explain takes 1 to 5 arguments, got none\n/ },
-  { words: ["status", "a", "b"], code: EXIT.usage, says: /status takes no arguments, got 2: a b\n/ },
+  {
+    words: ["explain"],
+    code: EXIT.usage,
+    says: /explain takes 1 to 5 arguments, got none; write lvsd explain FLOW .*\n/,
+  },
+  {
+    words: ["status", "a", "b"],
+    code: EXIT.usage,
+    says: /status takes no arguments, got 2: a b; write lvsd status .*\n/,
+  },
   {
     words: ["demo", "--traffic", "-1"],
     code: EXIT.usage,
     says: /^lvsd: demo: --traffic .*--traffic=-VALUE\nTry/,
   },
   { words: ["demo", "--traffic=-1"], code: EXIT.usage, says: /--traffic takes a whole number, not "-1"/ },
+  { words: ["help", "rnu"], code: EXIT.usage, says: /no command "rnu".*did you mean "run"/ },
+  { words: ["help", "rules"], code: EXIT.ok, says: /^lvsd rules - / },
+  { words: ["--versoin"], code: EXIT.usage, says: /"--versoin" stands where .*did you mean "--version"\?\n/ },
+  { words: ["run", "--tcp"], code: EXIT.usage, says: /^lvsd: run: --tcp needs a value\nTry/ },
+  { words: ["run", "--watch=1"], code: EXIT.usage, says: /^lvsd: run: --watch takes no value\nTry/ },
+  { words: ["status", "--url", "foo"], code: EXIT.usage, says: /^lvsd: --url: "foo" is not a URL/ },
+  { words: ["explain", "tcpp", "1.2.3.4:5", ":80"], code: EXIT.usage, says: /^lvsd: FLOW: .* is no flow/ },
+  {
+    words: ["explain", "1.2.3.4:5", ":80", "--packet", "--bytes", "x"],
+    code: EXIT.usage,
+    says: /--bytes "x" is not a whole number from 1 to 65535/,
+  },
+  {
+    words: ["doctor", "--backend", "--vip", "10.300.1.1"],
+    code: EXIT.usage,
+    says: /^lvsd: --vip: "10\.300\.1\.1"/,
+  },
+  {
+    words: ["doctor", "--backend", "--vip", "10.1.0.100", "--mode", "d"],
+    code: EXIT.usage,
+    says: /no mode "d"; there are nat, dr, tun\n/,
+  },
+  { words: ["realserver", "dr", "--vip", "foo"], code: EXIT.usage, says: /^lvsd: --vip: "foo"/ },
+  {
+    words: ["realserver", "dr", "--vip", "10.1.0.100", "--check", "--undo"],
+    code: EXIT.usage,
+    says: /--check and --undo exclude each other/,
+  },
+  {
+    words: ["simulate", "/does/not/exist"],
+    code: EXIT.unavailable,
+    says: /^lvsd: there is no file \/does\/not\/exist\n$/,
+  },
+  {
+    words: ["import", "/does/not/exist"],
+    code: EXIT.unavailable,
+    says: /^lvsd: there is no file \/does\/not\/exist\n$/,
+  },
+  { words: ["ipvsadm", "--help"], code: EXIT.ok, says: /^ipvsadm v1\.31 .*\nUsage:\n/ },
   { words: ["proc", "ip_vs_con"], code: EXIT.usage, says: /did you mean "ip_vs_conn"/ },
   { words: ["ipvsadm", "-L", "-n"], code: 2, says: /^Can't initialize ipvs: no lvsd is listening at/ },
   { words: ["run", "-c", "/does/not/exist.yaml"], code: EXIT.unavailable, says: /exist\.yaml/ },
@@ -59,6 +106,13 @@ for (const { words, code, says } of ROWS) {
     assert.equal(outcome.code, code, outcome.text);
   });
 }
+
+Deno.test("output that nobody reads any more ends a command as SIGPIPE does, without a word", async () => {
+  const child = lvsdProgram(["schema"], { stdout: "piped", stderr: "piped" }).spawn();
+  await child.stdout.cancel();
+  const said = await new Response(child.stderr).text();
+  assert.deepEqual({ code: (await child.status).code, said }, { code: 141, said: "" });
+});
 
 Deno.test("a port in use and an admin port in use are named, with what to do", async () => {
   const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });

@@ -58,7 +58,7 @@ Deno.test("explain, record, simulate and whatif with a running daemon", async ()
   assert.match(compared.out, new RegExp(`${a.address} +${counts.a} +[\\d.]+% +15 +50\\.0%`));
   const wrong = await lvsd(daemon.adminUrl, "explain", "192.0.2.7:40000", "wep");
   assert.equal(wrong.code, 1);
-  assert.match(wrong.out, /there is no service "wep"; there is web; did you mean "web"/);
+  assert.match(wrong.out, /there is no service "wep"; there are web; did you mean "web"/);
 });
 
 const PACKETS = `packet:

@@ -8,7 +8,7 @@ import { reload } from "../../../cli/reload.ts";
 import { rules } from "../../../cli/rules.ts";
 import { status } from "../../../cli/status.ts";
 import { formatStatus } from "../../../cli/status_text.ts";
-import { alignColumns, formatBytes, formatSeconds, printable } from "../../../cli/table.ts";
+import { alignColumns, counted, formatBytes, formatSeconds, printable } from "../../../cli/table.ts";
 import { LvsdError } from "../../../errors.ts";
 import { openSocket, openTcp, SocketDirectory } from "../admin/doors.ts";
 import { destinationStatus, directorStatus, FakeSource, serviceStatus } from "../admin/fake_source.ts";
@@ -234,6 +234,14 @@ socketTest("lvsd reload: prints every mistake, exit code 1", async (socket, sour
   assert.equal(err, "f.yaml:3:5: no 3\nf.yaml:9:5: no 9\n2 mistakes, nothing changed\n");
 });
 
+socketTest("lvsd reload --json: the outcome on standard output, refused or not", async (socket, source) => {
+  for (const ok of [true, false]) {
+    source.outcome = { ok, message: "so it is", problems: [], changes: [] };
+    const { code, out, err } = await lvsd(["reload", "--json", "--socket", socket]);
+    assert.deepEqual({ code, out: JSON.parse(out), err }, { code: ok ? 0 : 1, out: source.outcome, err: "" });
+  }
+});
+
 Deno.test("lvsd status, property: nothing a server or a name says reaches the terminal as a command", () => {
   const text = fc.string({ unit: "binary", maxLength: 20 });
   fc.assert(fc.property(text, text, (name, detail) => {
@@ -271,6 +279,7 @@ Deno.test("table: columns are aligned, nothing follows the last", () => {
 });
 
 Deno.test("table: quantities", () => {
+  assert.deepEqual([0, 1, 2].map((it) => counted(it, "service")), ["0 services", "1 service", "2 services"]);
   const sizes = [[0, "0 B"], [1_023, "1023 B"], [1_024, "1.0 KiB"], [1_536, "1.5 KiB"], [
     110 * 1_024,
     "110 KiB",

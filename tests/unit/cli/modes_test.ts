@@ -69,7 +69,10 @@ for (
     [["realserver", "nat", "--vip", "10.0.0.1"], /for dr or tun, not "nat"; NAT needs only a route/],
     [["realserver", "dr"], /needs --vip/],
     [["realserver", "dr", "--vip", "10.0.0.300"], /not an IP address/],
-    [["realserver", "tun", "--vip", "10.0.0.1", "--gue-port", "0"], /--gue-port takes 1 to 65535/],
+    [
+      ["realserver", "tun", "--vip", "10.0.0.1", "--gue-port", "0"],
+      /--gue-port "0" is not a whole number from 1 to 65535/,
+    ],
   ] as const
 ) {
   Deno.test(`realserver: ${words.slice(1).join(" ")} is refused in words`, async () => {

@@ -87,7 +87,10 @@ Deno.test("simulate: what was expected is compared", () => {
 
 Deno.test("simulate: a step that cannot be done is told with its line", () => {
   const wrong: readonly (readonly [string, RegExp])[] = [
-    ["open 192.0.2.1:1 -> wed", /test\.lvs:1:1: there is no service "wed"; there is web, dns/],
+    [
+      "open 192.0.2.1:1 -> wed",
+      /test\.lvs:1:1: there is no service "wed"; there are web, dns; did you mean "web"/,
+    ],
     ["wait 1s\nclose c9", /test\.lvs:2:1: no connection was opened as "c9"/],
     ["delete web 10.1.0.9:80", /test\.lvs:1:1: service web has no destination 10\.1\.0\.9:80/],
     ["sysctl drop_entri 1", /test\.lvs:1:1: there is no switch drop_entri/],
@@ -121,6 +124,16 @@ Deno.test("what if: the record's own word is the real one, and a replay that dif
     ["refused", 1],
   ]);
   assert.equal(web?.unlike, 2);
+});
+
+Deno.test("simulate, whatif: a long script tells how far it is", () => {
+  const script = readScript("open 192.0.2.1:1000 -> web\n" + "wait 1ms\n".repeat(2_499), "test.lvs");
+  const played: number[] = [];
+  const progress = (lines: number) => void played.push(lines);
+  assert.equal([...new Simulation({ script, config: CONFIG, findScheduler, progress }).run()].length, 1);
+  assert.deepEqual(played, [1_000, 2_000]);
+  compareSchedulers({ script, config: CONFIG, scheduler: "rr", findScheduler, progress });
+  assert.deepEqual(played.slice(2), [1_000, 2_000, 3_500, 4_500]);
 });
 
 Deno.test("simulate: a config's switches are in force", () => {
