@@ -104,8 +104,7 @@ export async function runProcess(options: ProcessOptions): Promise<void> {
       : undefined;
     announce(running, options.version);
     await options.ready?.(running);
-    const count = daemon.services.length;
-    manager?.ready(`${count} ${count === 1 ? "service" : "services"}`);
+    manager?.ready(daemon.services.length === 1 ? "1 service" : `${daemon.services.length} services`);
     await ended.promise;
   } finally {
     manager?.stopping("ending");
