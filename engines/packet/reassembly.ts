@@ -31,6 +31,8 @@ interface Datagram {
   pieces: Piece[];
   /** Payload bytes of the whole, -1 until the last fragment has come. */
   total: number;
+  /** Where the piece that reaches furthest ends. */
+  furthest: number;
   bytes: number;
   largest: number;
   largestUnbreakable: number;
@@ -60,13 +62,14 @@ export class Reassembly {
     if ((!isLast && length % 8 !== 0) || length <= 0) return false;
     const datagram = this.#datagram(passage, nowMs);
     const end = packet.fragmentOffset + length;
-    if (end > IPV4_MAX_BYTES || (isLast && datagram.total >= 0 && datagram.total !== end)) {
+    if (end > IPV4_MAX_BYTES || contradicts(datagram, end, isLast)) {
       this.#discard(datagram);
       return false;
     }
     const payload = packet.bytes.slice(payloadAt, packet.end);
     if (!this.#insert(datagram, { offset: packet.fragmentOffset, payload })) return false;
     if (isLast) datagram.total = end;
+    datagram.furthest = Math.max(datagram.furthest, end);
     datagram.largest = Math.max(datagram.largest, packet.length);
     if (packet.dontFragment) {
       datagram.largestUnbreakable = Math.max(datagram.largestUnbreakable, packet.length);
@@ -101,6 +104,7 @@ export class Reassembly {
       first: undefined,
       pieces: [],
       total: -1,
+      furthest: 0,
       bytes: 0,
       largest: 0,
       largestUnbreakable: 0,
@@ -142,6 +146,12 @@ export class Reassembly {
     if (!this.#waiting.delete(datagram.key)) return;
     for (const piece of datagram.pieces) this.#bytes -= costOf(piece);
   }
+}
+
+/** Something lies behind the end, or there are two ends: the datagram is corrupt (kernel 6.1, `ip_frag_queue`). */
+function contradicts({ total, furthest }: Datagram, end: number, isLast: boolean): boolean {
+  if (total >= 0 && (isLast ? end !== total : end > total)) return true;
+  return isLast && end < furthest;
 }
 
 /** Bytes that a piece takes, with what is kept beside it. */

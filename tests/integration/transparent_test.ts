@@ -128,6 +128,9 @@ async function proveTransparency(folder: string): Promise<void> {
   const config = join(folder, "lvsd.json");
   const admin = { listen: "off", socket: join(folder, "control") };
   await Deno.writeTextFile(config, JSON.stringify({ ...CONFIG, admin }));
+  await eventually("every address of the director is settled", async () => {
+    return !(await must(onDirector("ip", "-6", "addr"))).includes("tentative");
+  });
   const before = await hostState();
   const missing = await findings(config);
   assert.deepEqual(missing.map((it) => it.id), [
