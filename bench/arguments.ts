@@ -1,7 +1,8 @@
 /**
  * The command line of `deno task bench`.
  */
-import { parseArgs } from "node:util";
+import { parseOptions, wholeNumberOption } from "../cli/options.ts";
+import { suggestion } from "../config/nearest.ts";
 import { UsageError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
 import { PICKS } from "./picks.ts";
@@ -12,15 +13,18 @@ export const USAGE =
   `usage: deno task bench [--short] [--rounds N] [--threads N] [--json FILE] [--svg FILE] [FIGURE...]
   FIGURE       ${[...figures(FULL).map(({ name }) => name), PICKS].join(", ")} (default: all)
   --short      ten minutes in place of an hour; the ratios scatter more
-  --rounds N   measured runs of each side
+  --rounds N   measured runs of each side (default ${FULL.rounds}, with --short ${SHORT.rounds}; at most 100)
   --threads N  of each side that can have more than one (default 1)
   --json FILE  writes every run to FILE
   --svg FILE   writes the ratios to FILE as a picture
+  -h, --help   this text
+
+Example:
+  deno task bench --short connections latency-p99
 `;
 
 /** What to do. */
 export interface BenchArguments {
-  readonly help: boolean;
   readonly effort: Effort;
   readonly figures: readonly (Figure | RelativeFigure)[];
   /** Of each side that can have more than one. */
@@ -33,20 +37,22 @@ export interface BenchArguments {
 
 /** @throws {UsageError} for what the usage does not name */
 export function parseBenchArguments(args: readonly string[]): BenchArguments {
-  const { values, positionals } = parse(args);
+  const { values, positionals } = parseOptions(args, {
+    short: { type: "boolean" },
+    rounds: { type: "string" },
+    threads: { type: "string" },
+    json: { type: "string" },
+    svg: { type: "string" },
+  });
   const plan = values.short === true ? SHORT : FULL;
-  const rounds = wholeNumber("rounds", values.rounds, plan.rounds, 100);
-  const threads = wholeNumber("threads", values.threads, 1, LIMITS.workers);
+  const rounds = wholeNumberOption("--rounds", values.rounds ?? `${plan.rounds}`, 1, 100);
+  const threads = wholeNumberOption("--threads", values.threads ?? "1", 1, LIMITS.workers);
   const effort = { ...plan, rounds };
   const all = figures(effort);
   const names = [...all.map(({ name }) => name), PICKS];
-  const unknown = positionals.find((name) => !names.includes(name));
-  if (unknown !== undefined) {
-    throw new UsageError("FIGURE_UNKNOWN", `there is no figure "${unknown}"; there are ${names.join(", ")}`);
-  }
+  requireKnown("figure", positionals, names);
   const isChosen = (name: string) => positionals.length === 0 || positionals.includes(name);
   return {
-    help: values.help === true,
     effort,
     figures: all.filter(({ name }) => isChosen(name)),
     threads,
@@ -56,28 +62,13 @@ export function parseBenchArguments(args: readonly string[]): BenchArguments {
   };
 }
 
-function wholeNumber(name: string, text: string | undefined, otherwise: number, most: number): number {
-  if (text === undefined) return otherwise;
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 1 && value <= most) return value;
-  throw new UsageError("OPTION_INVALID", `--${name} "${text}" is not a whole number from 1 to ${most}`);
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        help: { type: "boolean", short: "h" },
-        short: { type: "boolean" },
-        rounds: { type: "string" },
-        threads: { type: "string" },
-        json: { type: "string" },
-        svg: { type: "string" },
-      },
-    });
-  } catch (error) {
-    throw new UsageError("OPTION_UNKNOWN", error instanceof Error ? error.message : String(error));
-  }
+/** @throws {UsageError} `${WHAT}_UNKNOWN`, with the nearest name */
+export function requireKnown(what: string, given: readonly string[], names: readonly string[]): void {
+  const unknown = given.find((name) => !names.includes(name));
+  if (unknown === undefined) return;
+  throw new UsageError(
+    `${what.toUpperCase()}_UNKNOWN`,
+    `there is no ${what} "${unknown}"; there are ${names.join(", ")}${suggestion(unknown, names)}`,
+    { value: unknown },
+  );
 }

@@ -3,25 +3,13 @@
  * See docs/bench.md for how to read it.
  */
 import { cpus, release } from "node:os";
-import { EXIT, LvsdError } from "../errors.ts";
+import { EXIT } from "../errors.ts";
 import { type BenchArguments, parseBenchArguments, USAGE } from "./arguments.ts";
 import { chart } from "./chart.ts";
 import { measurePicks, PICK_EFFORT, picksTable } from "./picks.ts";
 import type { Report } from "./report.ts";
+import { print, runTask, showProgress } from "./task.ts";
 import { benchTraffic } from "./traffic.ts";
-
-/** Conventional exit code of a program that SIGINT ended: 128 + 2. */
-const INTERRUPTED = 130;
-const ERASE_LINE = "\r\x1b[K";
-
-function print(text: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(text));
-}
-
-/** A line that the next one overwrites; nothing where nobody watches. */
-function showProgress(text: string): void {
-  if (Deno.stderr.isTerminal()) Deno.stderr.writeSync(new TextEncoder().encode(ERASE_LINE + text));
-}
 
 async function bench(chosen: BenchArguments, signal: AbortSignal): Promise<void> {
   const header = {
@@ -43,21 +31,10 @@ async function bench(chosen: BenchArguments, signal: AbortSignal): Promise<void>
   if (chosen.svg !== undefined) await Deno.writeTextFile(chosen.svg, chart(report));
 }
 
-async function main(args: readonly string[]): Promise<number> {
-  const stop = new AbortController();
-  const interrupt = () => stop.abort();
-  for (const name of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(name, interrupt);
-  try {
-    const parsed = parseBenchArguments(args);
-    if (parsed.help) print(USAGE);
-    else await bench(parsed, stop.signal);
+if (import.meta.main) {
+  const run = async (args: readonly string[], signal: AbortSignal) => {
+    await bench(parseBenchArguments(args), signal);
     return EXIT.ok;
-  } catch (error) {
-    if (stop.signal.aborted) return INTERRUPTED;
-    if (!(error instanceof LvsdError)) throw error;
-    print(`bench: ${error.message}\n`);
-    return error.exitCode;
-  }
+  };
+  Deno.exit(await runTask({ name: "bench", usage: USAGE, run }, Deno.args));
 }
-
-if (import.meta.main) Deno.exit(await main(Deno.args));

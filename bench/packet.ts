@@ -4,19 +4,18 @@
  *
  * @module
  */
-import { parseArgs } from "node:util";
-import { EXIT } from "../errors.ts";
+import { parseOptions, wholeNumberOption } from "../cli/options.ts";
+import { EXIT, SystemError } from "../errors.ts";
 import { LAB_MODES, type LabMode } from "../scripts/lab/topology.ts";
 import { buildKernelSide, buildLvsdSide, type PacketSide } from "./packet_sides.ts";
+import { requirePeer } from "../tests/peers/required_peers.ts";
+import { requireKnown } from "./arguments.ts";
+import { roundProgress } from "./rounds.ts";
+import { printLine, runTask, showProgress } from "./task.ts";
 import { pairRatios, spread } from "./statistics.ts";
 
-const USAGE =
-  `usage: deno task bench:packet [--rounds N] [--seconds N] [--figures F,...] [--tunnel OPTIONS] [nat|dr|tun]...
-  --rounds N        pairs of runs for each figure, after one that is thrown away (default 5)
-  --seconds N       length of a run (default 3)
-  --figures F,...   upload, download, connections, connections-1, packets (default: all)
-  --tunnel OPTIONS  ipvsadm's for TUN, such as "--tun-type gue --tun-port 6080" (default: ipip)
-`;
+const ROUNDS = 5;
+const SECONDS = 3;
 /** One after the other. */
 const CONNECTIONS = 1_000;
 /** As in the other bench: so many at a time. */
@@ -42,25 +41,42 @@ const FIGURES: Readonly<Record<string, PacketFigure>> = {
   packets: { title: "64-byte packets/s", measure: (side, seconds) => flood(side, seconds) },
 };
 
-if (import.meta.main) Deno.exitCode = await main(Deno.args);
+const USAGE =
+  `usage: deno task bench:packet [--rounds N] [--seconds N] [--figures F,...] [--tunnel OPTIONS] [nat|dr|tun]...
+  --rounds N        pairs of runs for each figure, after one that is thrown away (default ${ROUNDS}, at most 100)
+  --seconds N       length of a run (default ${SECONDS}, at most 60)
+  --figures F,...   ${Object.keys(FIGURES).join(", ")} (default: all)
+  --tunnel OPTIONS  ipvsadm's for TUN, such as "--tun-type gue --tun-port 6080" (default: ipip)
+  -h, --help        this text
 
-async function main(args: readonly string[]): Promise<number> {
+Needs root, iperf3, wrk and curl. Without a mode all three are measured.
+
+Example:
+  deno task bench:packet --rounds 3 --figures upload,packets dr
+`;
+
+if (import.meta.main) {
+  Deno.exitCode = await runTask({ name: "bench:packet", usage: USAGE, run: main }, Deno.args);
+}
+
+async function main(args: readonly string[], signal: AbortSignal): Promise<number> {
   const plan = readPlan(args);
-  if (plan === undefined) {
-    print(USAGE);
-    return EXIT.usage;
+  if (Deno.uid() !== 0) {
+    throw new SystemError("NOT_ROOT", "the bench needs root: it makes network namespaces", {});
   }
+  for (const peer of ["iperf3", "wrk", "curl"] as const) requirePeer(peer);
   const folder = await Deno.makeTempDir({ prefix: "lvsd-bench-" });
   await Deno.chmod(folder, 0o755);
-  print("| mode | figure | kernel | lvsd | share (lowest to highest) | director | tunnel's end |");
-  print("| --- | --- | --- | --- | --- | --- | --- |");
+  printLine("| mode | figure | kernel | lvsd | share (lowest to highest) | director | tunnel's end |");
+  printLine("| --- | --- | --- | --- | --- | --- | --- |");
   try {
     for (const mode of plan.modes) {
       const sides: PacketSide[] = [];
       try {
+        showProgress(`${mode}: building both sides`);
         sides.push(await buildKernelSide(mode, folder));
         sides.push(await buildLvsdSide(mode, folder, plan.tunnel));
-        for (const figure of plan.figures) print(await compare(mode, figure, sides, plan));
+        for (const figure of plan.figures) printLine(await compare(mode, figure, sides, plan, signal));
       } finally {
         for (const side of sides) await side.takeDown();
       }
@@ -79,25 +95,24 @@ interface Plan {
   readonly tunnel: string;
 }
 
-function readPlan(args: readonly string[]): Plan | undefined {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      rounds: { type: "string", default: "5" },
-      seconds: { type: "string", default: "3" },
-      figures: { type: "string", default: Object.keys(FIGURES).join(",") },
-      tunnel: { type: "string", default: "" },
-    },
+/** @throws {UsageError} for what the usage does not name */
+function readPlan(args: readonly string[]): Plan {
+  const { values, positionals } = parseOptions(args, {
+    rounds: { type: "string", default: `${ROUNDS}` },
+    seconds: { type: "string", default: `${SECONDS}` },
+    figures: { type: "string", default: Object.keys(FIGURES).join(",") },
+    tunnel: { type: "string", default: "" },
   });
-  const figures = values.figures.split(",").map((name) => FIGURES[name]);
-  const modes = LAB_MODES.filter((it) => positionals.length === 0 || positionals.includes(it));
-  const [rounds, seconds] = [Number(values.rounds), Number(values.seconds)];
-  if (modes.length === 0 || !(rounds >= 1) || !(seconds >= 1)) return undefined;
-  const known = figures.filter((it) => it !== undefined);
-  return known.length < figures.length
-    ? undefined
-    : { modes, figures: known, rounds, seconds, tunnel: values.tunnel };
+  requireKnown("mode", positionals, LAB_MODES);
+  const names = values.figures.split(",");
+  requireKnown("figure", names, Object.keys(FIGURES));
+  return {
+    modes: LAB_MODES.filter((it) => positionals.length === 0 || positionals.includes(it)),
+    figures: names.map((name) => FIGURES[name]).filter((it) => it !== undefined),
+    rounds: wholeNumberOption("--rounds", values.rounds, 1, 100),
+    seconds: wholeNumberOption("--seconds", values.seconds, 1, 60),
+    tunnel: values.tunnel,
+  };
 }
 
 /** Pairs of runs, the sides in turn; what slows the machine for a while slows both. */
@@ -106,11 +121,15 @@ async function compare(
   { title, measure }: PacketFigure,
   sides: readonly PacketSide[],
   { rounds, seconds }: Plan,
+  signal: AbortSignal,
 ): Promise<string> {
   const runs: Record<PacketSide["name"], number[]> = { kernel: [], lvsd: [] };
+  const progress = roundProgress(`${mode} ${title}`, rounds, showProgress);
   const load = { director: 0, tunnelEnd: 0, elapsedMs: 0 };
   for (let round = 0; round <= rounds; round++) {
     for (const side of sides) {
+      signal.throwIfAborted();
+      progress(round, side.name);
       const before = await side.processorMs();
       const beganMs = performance.now();
       const value = await measure(side, round === 0 ? 1 : seconds);
@@ -176,8 +195,4 @@ async function connect({ host, webPort, onClient }: PacketSide): Promise<number>
 
 function number(value: number): string {
   return value < 100 ? value.toFixed(2) : Math.round(value).toLocaleString("en");
-}
-
-function print(text: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
 }

@@ -23,6 +23,16 @@ export interface RunControl {
   readonly signal: AbortSignal;
 }
 
+/** The `progress` of a figure's runs, as a line: `udp-pairs: round 2 of 9, nginx`. */
+export function roundProgress(
+  figure: string,
+  rounds: number,
+  show: (text: string) => void,
+): RunControl["progress"] {
+  return (round, side) =>
+    show(`${figure}: ${round === 0 ? "warming up" : `round ${round} of ${rounds}`}, ${side}`);
+}
+
 /** Runs every side once to warm up, which is thrown away, then `rounds` times in turn. */
 export async function runRounds(
   figure: Figure,

@@ -2,13 +2,17 @@
  * `deno task bench:soak [--minutes N]`: the native engine under full load for a long time. Does its memory stay flat, does
  * it keep a client waiting longer than the machine keeps an idle thread waiting, does it leak descriptors?
  */
-import { parseArgs } from "node:util";
+import { parseOptions } from "../cli/options.ts";
+import { EXIT, UsageError } from "../errors.ts";
+import { requirePeer } from "../tests/peers/required_peers.ts";
 import { type Measurement } from "./figure.ts";
 import { runWrk, type WrkRun } from "./client.ts";
 import { startNative } from "./lvsd_side.ts";
 import { OpenLoop } from "./open_loop.ts";
+import { printLine, runTask, showProgress } from "./task.ts";
 import { startServer } from "./topology.ts";
 
+const MOST_MINUTES = 120;
 const SLICE_SECONDS = 10;
 /** Before anything counts each kind of load runs so long; pools and compiled code are there then. */
 const WARM_UP_SECONDS = 5;
@@ -22,6 +26,19 @@ const LOADS: readonly WrkRun[] = [
   { connections: 1_000, seconds: SLICE_SECONDS, headers: [] },
 ];
 
+const USAGE = `usage: deno task bench:soak [--minutes N]
+  --minutes N  how long the load lasts, after ${
+  WARM_UP_SECONDS * LOADS.length
+} s to warm up (default 10; a part is allowed, at most ${MOST_MINUTES})
+  -h, --help   this text
+
+A line for each ${SLICE_SECONDS} s of load: memory, rate, errors. Then memory of both halves, the longest waits, descriptors.
+Needs Linux and wrk. Exit codes: 0 no error and no descriptor left behind, 1 otherwise, 2 usage.
+
+Example:
+  deno task bench:soak --minutes 2
+`;
+
 interface Sample {
   readonly atSeconds: number;
   readonly residentBytes: number;
@@ -29,22 +46,20 @@ interface Sample {
   readonly errors: number;
 }
 
-function print(text: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
-}
-
-async function soak(seconds: number): Promise<boolean> {
+async function soak(seconds: number, stop: AbortSignal): Promise<boolean> {
   await using stack = new AsyncDisposableStack();
   const server = stack.use(await startServer());
   const side = await startNative({ http: server.port, stream: server.port }, 1);
   for (const process of side.processes) stack.use(process);
   const [pid = 0] = side.pids;
-  const warming = AbortSignal.timeout(WARM_UP_SECONDS * LOADS.length * 1_000 + 60_000);
+  const within = (milliseconds: number) => AbortSignal.any([stop, AbortSignal.timeout(milliseconds)]);
+  showProgress(`warming up, ${WARM_UP_SECONDS * LOADS.length} s`);
+  const warming = within(WARM_UP_SECONDS * LOADS.length * 1_000 + 60_000);
   for (const run of LOADS) await runWrk(side.ports.http, { ...run, seconds: WARM_UP_SECONDS }, warming);
   const descriptorsBefore = await settledDescriptors(pid, side.ports.http);
   const idle = new Worker(new URL("./pauses.ts", import.meta.url), { type: "module" });
   const probe = { requestsPerSecond: PROBES_PER_SECOND, connections: 1, seconds };
-  const signal = AbortSignal.timeout(seconds * 1_000 + 120_000);
+  const signal = within(seconds * 1_000 + 120_000);
   const [samples, through, direct] = await Promise.all([
     load(side.ports.http, pid, seconds, signal),
     latencies(side.ports.http, probe, signal),
@@ -62,6 +77,9 @@ async function load(port: number, pid: number, seconds: number, signal: AbortSig
   for (let i = 0; performance.now() - startMs < seconds * 1_000; i++) {
     const run = LOADS[i % LOADS.length];
     if (run === undefined) break;
+    const kind = run.headers.length === 0 ? "requests" : "new connections";
+    const elapsed = ((performance.now() - startMs) / 1_000).toFixed(0);
+    showProgress(`${elapsed} of ${seconds} s: ${kind} on ${run.connections}, ${run.seconds} s`);
     const { value, errors }: Measurement = await runWrk(port, run, signal);
     const sample = {
       atSeconds: (performance.now() - startMs) / 1_000,
@@ -70,8 +88,7 @@ async function load(port: number, pid: number, seconds: number, signal: AbortSig
       errors,
     };
     samples.push(sample);
-    const kind = run.headers.length === 0 ? "requests" : "new connections";
-    print(
+    printLine(
       `${sample.atSeconds.toFixed(0).padStart(4)} s  ${mebibytes(sample.residentBytes)} MiB  ` +
         `${value.toFixed(0)} ${kind}/s on ${run.connections}, ${errors} errors`,
     );
@@ -107,13 +124,13 @@ function report(samples: readonly Sample[], pauses: Pauses, before: number, afte
   const half = Math.ceil(samples.length / 2);
   const [early, late] = [samples.slice(0, half), samples.slice(half)].map((it) => median(it));
   const errors = samples.reduce((sum, it) => sum + it.errors, 0);
-  print("");
-  print(
+  printLine("");
+  printLine(
     `memory after warming up: first half ${mebibytes(early)} MiB, second half ${
       mebibytes(late)
     } MiB (medians)`,
   );
-  print("longest waits, milliseconds       longest   10th longest   100th longest");
+  printLine("longest waits, milliseconds       longest   10th longest   100th longest");
   for (
     const [name, values] of [
       ["an idle Deno loop, 1 ms timer", pauses.gapsMs],
@@ -121,9 +138,9 @@ function report(samples: readonly Sample[], pauses: Pauses, before: number, afte
       ["a request through lvsd", pauses.through],
     ] as const
   ) {
-    print(`  ${name.padEnd(30)}  ${[values[0], values[9], values[99]].map(milliseconds).join("   ")}`);
+    printLine(`  ${name.padEnd(30)}  ${[values[0], values[9], values[99]].map(milliseconds).join("   ")}`);
   }
-  print(`descriptors: ${before} before, ${after} after; errors: ${errors}`);
+  printLine(`descriptors: ${before} before, ${after} after; errors: ${errors}`);
   return errors === 0 && after <= before;
 }
 
@@ -166,12 +183,20 @@ function milliseconds(value = 0): string {
   return value.toFixed(1).padStart(12);
 }
 
-if (import.meta.main) {
-  const { values } = parseArgs({ args: Deno.args, options: { minutes: { type: "string", default: "10" } } });
-  const minutes = Number(values.minutes);
-  if (!(minutes > 0 && minutes <= 120)) {
-    print(`bench:soak: --minutes "${values.minutes}" is not a number from 0 to 120`);
-    Deno.exit(2);
+async function main(args: readonly string[], signal: AbortSignal): Promise<number> {
+  const { values, positionals } = parseOptions(args, { minutes: { type: "string", default: "10" } });
+  if (positionals.length > 0) {
+    throw new UsageError("BAD_ARGUMENTS", `takes no arguments, got ${positionals.join(" ")}`);
   }
-  Deno.exit(await soak(minutes * 60) ? 0 : 1);
+  const minutes = Number(values.minutes);
+  if (!(minutes > 0 && minutes <= MOST_MINUTES)) {
+    throw new UsageError(
+      "OPTION_INVALID",
+      `--minutes "${values.minutes}" is not a number above 0 and up to ${MOST_MINUTES}`,
+    );
+  }
+  requirePeer("wrk");
+  return await soak(minutes * 60, signal) ? EXIT.ok : EXIT.failed;
 }
+
+if (import.meta.main) Deno.exit(await runTask({ name: "bench:soak", usage: USAGE, run: main }, Deno.args));

@@ -5,13 +5,20 @@
  */
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseOptions } from "../cli/options.ts";
+import { EXIT, SystemError, UsageError } from "../errors.ts";
 import { permissionsOf } from "../scripts/packaging/permissions.ts";
 import { pairRatios, spread } from "./statistics.ts";
+import { print, runTask, showProgress } from "./task.ts";
 
 const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
 const PAIRS = 15;
 const USAGE = `usage: deno task bench:start [FILE]
-  FILE  the built file (default: dist/lvsd, of deno task compile --carry-runtime)
+  FILE        the built file (default: dist/lvsd, of deno task compile --carry-runtime)
+  -h, --help  this text
+
+Example:
+  deno task compile --carry-runtime && deno task bench:start
 `;
 
 /** What is started, and the line that ends the measurement; without one, it is the end of the process. */
@@ -20,34 +27,32 @@ const STARTS: readonly { readonly words: readonly string[]; readonly until?: Reg
   { words: ["run", "--admin", "off", "--tcp", "127.0.0.1:0", "--to", "127.0.0.1:9"], until: / ready: / },
 ];
 
-if (import.meta.main) Deno.exitCode = await main(Deno.args);
+if (import.meta.main) {
+  Deno.exitCode = await runTask({ name: "bench:start", usage: USAGE, run: main }, Deno.args);
+}
 
-async function main([given = "dist/lvsd", ...more]: readonly string[]): Promise<number> {
-  if (given.startsWith("-") || more.length > 0) {
-    print(USAGE);
-    return given === "--help" || given === "-h" ? 0 : 2;
-  }
+async function main(args: readonly string[], signal: AbortSignal): Promise<number> {
+  const [given = "dist/lvsd", ...more] = parseOptions(args, {}).positionals;
+  if (more.length > 0) throw new UsageError("BAD_ARGUMENTS", `takes one FILE, got ${more.join(" ")} too`);
   const file = resolve(given);
   if (!(await Deno.stat(file).catch(() => undefined))?.isFile) {
-    Deno.stderr.writeSync(
-      new TextEncoder().encode(`bench:start: there is no ${file}; deno task compile makes it\n`),
-    );
-    return 3;
+    throw new SystemError("FILE_NOT_FOUND", `there is no ${file}; deno task compile makes it`, { file });
   }
   const folder = await Deno.makeTempDir({ prefix: "lvsd-start-" });
   try {
     print(`${PAIRS} pairs, median (lowest to highest)\n`);
-    for (const start of STARTS) await compare(file, start, folder);
+    for (const start of STARTS) await compare(file, start, folder, signal);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
-  return 0;
+  return EXIT.ok;
 }
 
 async function compare(
   file: string,
   { words, until }: (typeof STARTS)[number],
   folder: string,
+  signal: AbortSignal,
 ): Promise<void> {
   const sources = [
     Deno.execPath(),
@@ -62,6 +67,7 @@ async function compare(
   const run: number[] = [];
   // The first start of each unpacks, or fills caches.
   for (let pair = -1; pair < PAIRS; pair++) {
+    signal.throwIfAborted();
     showProgress(`lvsd ${words[0]}: ${pair < 0 ? "warming up" : `pair ${pair + 1} of ${PAIRS}`}`);
     const times = [await startMs([file, ...words], until, folder), await startMs(sources, until, folder)];
     if (pair < 0) continue;
@@ -106,13 +112,4 @@ async function startMs(
 
 function text({ median, lowest, highest }: ReturnType<typeof spread>, digits: number): string {
   return `${median.toFixed(digits)} (${lowest.toFixed(digits)} to ${highest.toFixed(digits)})`;
-}
-
-function print(line: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(line));
-}
-
-/** A line that the next one overwrites; nothing where nobody watches. */
-function showProgress(line: string): void {
-  if (Deno.stderr.isTerminal()) Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${line}`));
 }

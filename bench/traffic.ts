@@ -6,7 +6,7 @@ import type { BenchArguments } from "./arguments.ts";
 import type { Figure, RelativeFigure } from "./figure.ts";
 import { REFERENCE } from "./other_sides.ts";
 import { type FigureResult, figureTable, type Report, settingsText, summarise } from "./report.ts";
-import { type FigureRuns, runFreshRounds, runRounds } from "./rounds.ts";
+import { type FigureRuns, roundProgress, runFreshRounds, runRounds } from "./rounds.ts";
 import { Topology } from "./topology.ts";
 
 /** Where the bench shows what it does. */
@@ -57,11 +57,7 @@ function run(
   { threads, effort: { rounds } }: BenchArguments,
   { showProgress, signal }: BenchScreen,
 ): Promise<FigureRuns> {
-  const progress = (round: number, side: string) => {
-    const stage = round === 0 ? "warming up" : `round ${round} of ${rounds}`;
-    showProgress(`${figure.name}: ${stage}, ${side}`);
-  };
-  const control = { progress, signal };
+  const control = { progress: roundProgress(figure.name, rounds, showProgress), signal };
   return figure.isFresh
     ? runFreshRounds(figure, () => Topology.start(threads), rounds, control)
     : runRounds(figure, topology.sides, rounds, control);

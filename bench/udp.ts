@@ -3,18 +3,37 @@
  * nginx with libnginx-mod-stream. See docs/bench.md.
  */
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { parseOptions, wholeNumberOption } from "../cli/options.ts";
+import { EXIT } from "../errors.ts";
 import { freePort } from "../tests/peers/free_port.ts";
 import { startNginx } from "../tests/peers/nginx.ts";
 import { PeerProcess } from "../tests/peers/peer_process.ts";
+import { requirePeer } from "../tests/peers/required_peers.ts";
+import { requireKnown } from "./arguments.ts";
 import type { Figure, Measurement } from "./figure.ts";
 import { figureTable, summarise } from "./report.ts";
-import { runRounds } from "./rounds.ts";
+import { roundProgress, runRounds } from "./rounds.ts";
 import { type Ports, type Side, version } from "./side.ts";
+import { printLine, runTask, showProgress } from "./task.ts";
 import { SOCKET_BUFFER_BYTES, type UdpLoad } from "./udp_load.ts";
 
 const pathOf = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const REFERENCE = "nginx";
+const ROUNDS = 9;
+const SECONDS = 2;
+const FIGURE_NAMES = figures(0, SECONDS).map(({ name }) => name);
+
+const USAGE = `usage: deno task bench:udp [--rounds N] [--seconds N] [FIGURE...]
+  FIGURE       ${FIGURE_NAMES.join(", ")} (default: all)
+  --rounds N   measured runs of each side, after one that is thrown away (default ${ROUNDS}, at most 100)
+  --seconds N  length of a run (default ${SECONDS}, at most 60)
+  -h, --help   this text
+
+Needs Linux and nginx with libnginx-mod-stream.
+
+Example:
+  deno task bench:udp --rounds 3 udp-pairs
+`;
 
 /** What a load has besides where it goes. */
 type Load = Omit<UdpLoad, "port" | "sinkPort">;
@@ -137,14 +156,17 @@ async function startReference(servers: Ports) {
   return { process, side };
 }
 
-async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { rounds: { type: "string", default: "9" }, seconds: { type: "string", default: "2" } },
+async function main(args: readonly string[], signal: AbortSignal): Promise<number> {
+  const { values, positionals } = parseOptions(args, {
+    rounds: { type: "string", default: `${ROUNDS}` },
+    seconds: { type: "string", default: `${SECONDS}` },
   });
-  const stop = new AbortController();
-  Deno.addSignalListener("SIGINT", () => stop.abort());
+  const rounds = wholeNumberOption("--rounds", values.rounds, 1, 100);
+  const seconds = wholeNumberOption("--seconds", values.seconds, 1, 60);
+  requireKnown("figure", positionals, FIGURE_NAMES);
+  requirePeer("nginx");
   await using starting = new AsyncDisposableStack();
+  showProgress("starting the sides");
   const ends = await startEnds();
   starting.use(ends.process);
   const sides: Side[] = [{
@@ -167,18 +189,15 @@ async function main(): Promise<void> {
     sides.push(side);
   }
   for (const { name, version, settings } of sides.slice(1)) {
-    print([`${name}: ${version}`, ...settings.map((it) => `  ${it}`)].join("\n"));
+    printLine([`${name}: ${version}`, ...settings.map((it) => `  ${it}`)].join("\n"));
   }
-  for (const figure of figures(ends.ports.stream, Number(values.seconds))) {
+  for (const figure of figures(ends.ports.stream, seconds)) {
     if (positionals.length > 0 && !positionals.includes(figure.name)) continue;
-    const control = { progress: () => {}, signal: stop.signal };
-    const runs = await runRounds(figure, sides, Number(values.rounds), control);
-    print(`\n${figureTable(summarise(figure, runs, REFERENCE))}`);
+    const progress = roundProgress(figure.name, rounds, showProgress);
+    const runs = await runRounds(figure, sides, rounds, { progress, signal });
+    printLine(`\n${figureTable(summarise(figure, runs, REFERENCE))}`);
   }
+  return EXIT.ok;
 }
 
-function print(text: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
-}
-
-if (import.meta.main) await main();
+if (import.meta.main) Deno.exit(await runTask({ name: "bench:udp", usage: USAGE, run: main }, Deno.args));
