@@ -27,7 +27,7 @@ for (const [program, task] of Object.entries(PROGRAMS)) {
     const help = await start(program, "--help");
     assert.equal(help.code, 0, help.err);
     assert.ok(help.out.startsWith(`usage: deno task ${task} `), help.out);
-    assert.match(help.out, /\nExample:\n  .*deno task /);
+    assert.match(help.out, /\nExample:\n {2}.*deno task /);
     assert.deepEqual(await start(program, "--hlep"), {
       code: 2,
       out: "",
