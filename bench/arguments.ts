@@ -1,9 +1,7 @@
 /**
  * The command line of `deno task bench`.
  */
-import { parseOptions, wholeNumberOption } from "../cli/options.ts";
-import { suggestion } from "../config/nearest.ts";
-import { UsageError } from "../errors.ts";
+import { knownName, parseOptions, wholeNumberOption } from "../cli/options.ts";
 import { LIMITS } from "../limits.ts";
 import { PICKS } from "./picks.ts";
 import type { Figure, RelativeFigure } from "./figure.ts";
@@ -50,7 +48,7 @@ export function parseBenchArguments(args: readonly string[]): BenchArguments {
   const effort = { ...plan, rounds };
   const all = figures(effort);
   const names = [...all.map(({ name }) => name), PICKS];
-  requireKnown("figure", positionals, names);
+  for (const it of positionals) knownName("figure", it, names);
   const isChosen = (name: string) => positionals.length === 0 || positionals.includes(name);
   return {
     effort,
@@ -60,15 +58,4 @@ export function parseBenchArguments(args: readonly string[]): BenchArguments {
     json: values.json,
     svg: values.svg,
   };
-}
-
-/** @throws {UsageError} `${WHAT}_UNKNOWN`, with the nearest name */
-export function requireKnown(what: string, given: readonly string[], names: readonly string[]): void {
-  const unknown = given.find((name) => !names.includes(name));
-  if (unknown === undefined) return;
-  throw new UsageError(
-    `${what.toUpperCase()}_UNKNOWN`,
-    `there is no ${what} "${unknown}"; there are ${names.join(", ")}${suggestion(unknown, names)}`,
-    { value: unknown },
-  );
 }

@@ -4,12 +4,11 @@
  *
  * @module
  */
-import { parseOptions, wholeNumberOption } from "../cli/options.ts";
+import { knownName, parseOptions, wholeNumberOption } from "../cli/options.ts";
 import { EXIT, SystemError } from "../errors.ts";
 import { LAB_MODES, type LabMode } from "../scripts/lab/topology.ts";
 import { buildKernelSide, buildLvsdSide, type PacketSide } from "./packet_sides.ts";
 import { requirePeer } from "../tests/peers/required_peers.ts";
-import { requireKnown } from "./arguments.ts";
 import { roundProgress } from "./rounds.ts";
 import { printLine, runTask, showProgress } from "./task.ts";
 import { pairRatios, spread } from "./statistics.ts";
@@ -103,9 +102,9 @@ function readPlan(args: readonly string[]): Plan {
     figures: { type: "string", default: Object.keys(FIGURES).join(",") },
     tunnel: { type: "string", default: "" },
   });
-  requireKnown("mode", positionals, LAB_MODES);
+  for (const it of positionals) knownName("mode", it, LAB_MODES);
   const names = values.figures.split(",");
-  requireKnown("figure", names, Object.keys(FIGURES));
+  for (const it of names) knownName("figure", it, Object.keys(FIGURES));
   return {
     modes: LAB_MODES.filter((it) => positionals.length === 0 || positionals.includes(it)),
     figures: names.map((name) => FIGURES[name]).filter((it) => it !== undefined),

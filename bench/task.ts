@@ -1,5 +1,5 @@
 /**
- * What the programs of the bench have in common: a usage text, mistakes told in one line, Ctrl-C, and a progress line.
+ * What the programs of the bench and of scripts/ have in common: a usage text, mistakes told in one line, Ctrl-C, and a progress line.
  */
 import { EXIT, LvsdError, UsageError } from "../errors.ts";
 
@@ -10,6 +10,10 @@ export interface Task {
   readonly usage: string;
   /** @returns the exit code */
   readonly run: (args: readonly string[], signal: AbortSignal) => Promise<number>;
+  /** Those of the arguments that are not another program's; all, if absent. */
+  readonly ownWords?: (args: readonly string[]) => readonly string[];
+  /** It listens to SIGINT and SIGTERM itself, and the signal is never aborted. */
+  readonly ownSignals?: boolean;
 }
 
 /** Conventional exit code of a program that SIGINT ended: 128 + 2. */
@@ -17,13 +21,16 @@ const INTERRUPTED = 130;
 const ERASE_LINE = "\r\x1b[K";
 
 /** Runs it to its exit code, as in docs/exit-codes.md; SIGINT and SIGTERM abort the signal. */
-export async function runTask({ name, usage, run }: Task, args: readonly string[]): Promise<number> {
-  if (args.includes("--help") || args.includes("-h")) {
+export async function runTask(
+  { name, usage, run, ownSignals, ownWords = (all) => all }: Task,
+  args: readonly string[],
+): Promise<number> {
+  if (ownWords(args).some((it) => it === "--help" || it === "-h")) {
     print(usage);
     return EXIT.ok;
   }
   const stop = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  for (const signal of ownSignals === true ? [] : ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => stop.abort());
   }
   try {

@@ -3,13 +3,12 @@
  * nginx with libnginx-mod-stream. See docs/bench.md.
  */
 import { fileURLToPath } from "node:url";
-import { parseOptions, wholeNumberOption } from "../cli/options.ts";
+import { knownName, parseOptions, wholeNumberOption } from "../cli/options.ts";
 import { EXIT } from "../errors.ts";
 import { freePort } from "../tests/peers/free_port.ts";
 import { startNginx } from "../tests/peers/nginx.ts";
 import { PeerProcess } from "../tests/peers/peer_process.ts";
 import { requirePeer } from "../tests/peers/required_peers.ts";
-import { requireKnown } from "./arguments.ts";
 import type { Figure, Measurement } from "./figure.ts";
 import { figureTable, summarise } from "./report.ts";
 import { roundProgress, runRounds } from "./rounds.ts";
@@ -163,7 +162,7 @@ async function main(args: readonly string[], signal: AbortSignal): Promise<numbe
   });
   const rounds = wholeNumberOption("--rounds", values.rounds, 1, 100);
   const seconds = wholeNumberOption("--seconds", values.seconds, 1, 60);
-  requireKnown("figure", positionals, FIGURE_NAMES);
+  for (const it of positionals) knownName("figure", it, FIGURE_NAMES);
   requirePeer("nginx");
   await using starting = new AsyncDisposableStack();
   showProgress("starting the sides");

@@ -5,7 +5,6 @@
  */
 import { SystemClock } from "../clock.ts";
 import { loadConfig, readConfigFile } from "../config/load.ts";
-import { suggestion } from "../config/nearest.ts";
 import type { Config } from "../config/model.ts";
 import { lookUpName } from "../daemon/resolver.ts";
 import { backendQuestions, diagnoseBackend } from "../doctor/backend.ts";
@@ -16,11 +15,10 @@ import type { Host } from "../doctor/host.ts";
 import { SystemHost } from "../doctor/system_host.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { FORWARDING_METHOD_NAMES } from "../modes/registry.ts";
-import type { ForwardingMethodName } from "../modes/rules.ts";
 import { IpAddress } from "../net/address.ts";
 import { type CliContext, type Command, type ParsedArgs, textOption } from "./command.ts";
 import { diagnosisText } from "./doctor_text.ts";
-import { optionValue, wholeNumberOption } from "./options.ts";
+import { knownName, optionValue, wholeNumberOption } from "./options.ts";
 import { printableAll } from "./table.ts";
 
 const NO_SERVICES: Pick<Config, "services" | "file"> = { services: [], file: "" };
@@ -111,21 +109,10 @@ function questionsOf(
   const port = portText === undefined ? 0 : wholeNumberOption("--port", portText, 1, 65_535);
   const virtualAddress = optionValue("--vip", vip, IpAddress.parse);
   return [{
-    mode: modeOption(textOption(args, "mode") ?? "dr"),
+    mode: knownName("mode", textOption(args, "mode") ?? "dr", FORWARDING_METHOD_NAMES),
     virtualAddress,
     protocol: "tcp",
     port,
     ...known,
   }];
-}
-
-function modeOption(text: string): ForwardingMethodName {
-  const mode = FORWARDING_METHOD_NAMES.find((it) => it === text);
-  if (mode !== undefined) return mode;
-  const hint = suggestion(text, FORWARDING_METHOD_NAMES);
-  throw new UsageError(
-    "OPTION_INVALID",
-    `there is no mode "${text}"; there are ${FORWARDING_METHOD_NAMES.join(", ")}${hint}`,
-    { option: "mode", value: text },
-  );
 }

@@ -72,6 +72,17 @@ export function wholeNumberOption(option: string, text: string, least: number, m
   );
 }
 
+/** The one of `names` that `text` is. @throws {UsageError} `NAME_UNKNOWN`, with the nearest name */
+export function knownName<Name extends string>(what: string, text: string, names: readonly Name[]): Name {
+  const name = names.find((it) => it === text);
+  if (name !== undefined) return name;
+  throw new UsageError(
+    "NAME_UNKNOWN",
+    `there is no ${what} "${text}"; there are ${names.join(", ")}${suggestion(text, names)}`,
+    { value: text },
+  );
+}
+
 /** What parseArgs found, in one line; its own words come in up to three, with an example of its own. */
 function problemOf(what: string, options: ParseArgsOptionsConfig): string {
   const [, unknown] = /^Unknown option '([^'=]+)/.exec(what) ?? [];

@@ -4,7 +4,9 @@
  *
  * @module
  */
-import { EXIT } from "../errors.ts";
+import { printLine as print, runTask } from "../bench/task.ts";
+import { knownName, parseOptions, wholeNumberOption } from "../cli/options.ts";
+import { EXIT, SystemError, UsageError } from "../errors.ts";
 import {
   checkCells,
   type CheckLine,
@@ -27,59 +29,80 @@ import {
   type LabMode,
   namespaceOf,
   removeTopology,
+  SERVERS,
 } from "./lab/topology.ts";
 
-const USAGE = `usage: deno task lab nat|dr|tun          build, and stay until Ctrl-C
-       deno task lab nat|dr|tun --test [--exchanges N]
-                                         build, check, take down; exit code 0 or 1
-       deno task lab exec HOST COMMAND   in client, director, rs1, rs2 or rs3: exec client curl http://10.1.0.100/who
-       deno task lab down                take everything down`;
 /** Of each cell, unless `--exchanges` says otherwise. Each has a port of its own, and there are twelve cells. */
 const EXCHANGES = { short: 50, proof: 1_000, most: 1_000 } as const;
 const PROOF = Deno.env.get("LVSD_PROOF") !== undefined;
+const VERBS = [...LAB_MODES, "exec", "down"];
+const HOSTS = ["client", "director", ...SERVERS];
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 /** As a shell tells of a process that SIGINT ended. */
 const INTERRUPTED = 130;
 /** Some 45 segments; as much as there is randomness at once. */
 const PAGE_BYTES = 65_536;
 
-if (import.meta.main) Deno.exitCode = await main(Deno.args);
+const USAGE = `usage: deno task lab nat|dr|tun          build, and stay until Ctrl-C
+       deno task lab nat|dr|tun --test [--exchanges N]
+                                         build, check, take down; exit code 0 or 1
+       deno task lab exec HOST COMMAND   in ${HOSTS.join(", ")}
+       deno task lab down                take everything down
+  --exchanges N  of each of the twelve cells, from 1 to ${EXCHANGES.most} (default ${EXCHANGES.short})
+  -h, --help     this text
 
-/** Exit code as in docs/exit-codes.md. */
-export async function main(args: readonly string[]): Promise<number> {
-  const [verb = "", ...rest] = args;
-  if (verb === "down") {
+Needs root: it makes network namespaces. Exit codes: docs/exit-codes.md; exec ends with COMMAND's.
+
+Example:
+  deno task lab dr
+  deno task lab exec client curl http://10.1.0.100/who      # in another terminal
+
+${drawTopology("nat")}
+`;
+
+if (import.meta.main) {
+  // Signals are the lab's own affair: it takes itself down.
+  Deno.exitCode = await runTask({
+    name: "lab",
+    usage: USAGE,
+    run: main,
+    ownSignals: true,
+    ownWords: (args) => args.slice(0, args[0] === "exec" ? 2 : undefined),
+  }, Deno.args);
+}
+
+/** Exit code as in docs/exit-codes.md. @throws {UsageError} a wrong command line */
+async function main(args: readonly string[]): Promise<number> {
+  const [verb, ...rest] = args;
+  if (verb === "exec") return await execute(rest);
+  const { values, positionals } = parseOptions(args, {
+    test: { type: "boolean" },
+    exchanges: { type: "string" },
+  });
+  const [wish] = positionals;
+  if (wish === undefined || positionals.length > 1) {
+    throw new UsageError(
+      "BAD_ARGUMENTS",
+      `takes one of ${VERBS.join(", ")}, got ${positionals.join(" ") || "none"}`,
+    );
+  }
+  knownName("command", wish, VERBS);
+  const mode = LAB_MODES.find((it) => it === wish);
+  if (mode === undefined) {
     await removeTopology();
     return EXIT.ok;
   }
-  if (verb === "exec" && rest.length > 1) return await execute(rest);
-  const mode = LAB_MODES.find((it) => it === verb);
-  if (mode === undefined) {
-    print(`${USAGE}\n\n${drawTopology("nat")}`);
-    return EXIT.usage;
-  }
-  if (Deno.uid() !== 0) {
-    print("the lab needs root: it makes network namespaces");
-    return EXIT.unavailable;
-  }
-  if (!rest.includes("--test")) return await play(mode);
-  const exchanges = readExchanges(rest);
-  if (exchanges !== undefined) return await test(mode, exchanges);
-  print(`--exchanges takes a number from 1 to ${EXCHANGES.most}`);
-  return EXIT.usage;
-}
-
-function readExchanges(words: readonly string[]): number | undefined {
-  const at = words.indexOf("--exchanges");
-  if (at < 0) return PROOF ? EXCHANGES.proof : EXCHANGES.short;
-  const number = Number(words[at + 1]);
-  return Number.isInteger(number) && number >= 1 && number <= EXCHANGES.most ? number : undefined;
+  const text = values.exchanges ?? `${PROOF ? EXCHANGES.proof : EXCHANGES.short}`;
+  const exchanges = wholeNumberOption("--exchanges", text, 1, EXCHANGES.most);
+  if (Deno.uid() !== 0) throw new SystemError("NOT_ROOT", "the lab needs root: it makes network namespaces");
+  return values.test === true ? await test(mode, exchanges) : await play(mode);
 }
 
 async function execute([host = "", ...command]: readonly string[]): Promise<number> {
+  knownName("host", host, HOSTS);
+  if (command.length === 0) throw new UsageError("BAD_ARGUMENTS", "exec takes HOST and COMMAND");
   if (!await isUp()) {
-    print("the lab is not up; start it with: deno task lab nat");
-    return EXIT.unavailable;
+    throw new SystemError("LAB_DOWN", "the lab is not up; start it with: deno task lab nat");
   }
   const [program = "", ...args] = inside(namespaceOf(host), command);
   const { code } = await new Deno.Command(program, { args, stdin: "inherit" }).spawn().status;
@@ -167,8 +190,4 @@ async function build(mode: LabMode, folder: string): Promise<DirectorProcess> {
   await buildTopology(mode);
   await startServers(mode, folder);
   return await DirectorProcess.start();
-}
-
-function print(text: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
 }

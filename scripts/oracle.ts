@@ -3,23 +3,48 @@
  *
  * @module
  */
+import { printLine, runTask, showProgress } from "../bench/task.ts";
+import { parseOptions } from "../cli/options.ts";
+import { SystemError, UsageError } from "../errors.ts";
 import { replayAll, type Tally } from "../tests/oracle/oracle.ts";
 
+const USAGE = `usage: deno task oracle DIR
+  DIR         recordings: scheduler traffic, TCP packets, ipvsadm commands, captures; or one file
+  -h, --help  this text
+
+Exit codes: 0 all came out equal, 1 not, 2 usage, 3 DIR cannot be read.
+
+Example:
+  deno task oracle tests/fixtures/schedulers
+`;
+
 if (import.meta.main) {
-  Deno.exitCode = await main(
-    Deno.args,
-    (line) => Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`)),
-  );
+  Deno.exitCode = await runTask({
+    name: "oracle",
+    usage: USAGE,
+    run: (args) => main(args, printLine, showProgress),
+  }, Deno.args);
 }
 
-/** Exit code: 0 when there were recordings and all came out equal, 1 when not, 2 for a wrong command line. */
-export async function main(args: readonly string[], print: (line: string) => void): Promise<number> {
-  const [directory] = args;
-  if (directory === undefined || args.length > 1) {
-    print("usage: deno task oracle DIR");
-    return 2;
+/**
+ * Exit code: 0 when there were recordings and all came out equal, 1 when not.
+ *
+ * @throws {UsageError} a wrong command line
+ * @throws {SystemError} `FILE_NOT_FOUND`
+ */
+export async function main(
+  args: readonly string[],
+  print: (line: string) => void,
+  show: (progress: string) => void = () => {},
+): Promise<number> {
+  const [directory, ...more] = parseOptions(args, {}).positionals;
+  if (directory === undefined || more.length > 0) {
+    throw new UsageError(
+      "BAD_ARGUMENTS",
+      `takes one DIR, got ${args.length === 0 ? "none" : args.join(" ")}`,
+    );
   }
-  const tallies = await tally(directory, print);
+  const tallies = await tally(directory, show);
   const width = Math.max(0, ...tallies.map(({ name }) => name.length));
   for (const { name, equal, total, steps, firstDifference } of tallies) {
     print(`${name.padEnd(width)}  ${equal}/${total}  (${steps} steps compared)`);
@@ -31,12 +56,13 @@ export async function main(args: readonly string[], print: (line: string) => voi
   return equal === total && total > 0 ? 0 : 1;
 }
 
-async function tally(directory: string, print: (line: string) => void): Promise<Tally[]> {
+async function tally(directory: string, show: (progress: string) => void): Promise<Tally[]> {
   try {
-    return await replayAll(directory);
+    return await replayAll(directory, {}, (done, total, what) => show(`${done} of ${total}: ${what}`));
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory)) throw error;
-    print(`${directory}: not a folder that can be read; name one with recordings in it`);
-    return [];
+    throw new SystemError("FILE_NOT_FOUND", `there is no ${directory}; name a folder with recordings`, {
+      directory,
+    }, error);
   }
 }

@@ -60,9 +60,9 @@ const ROWS: { words: string[]; code: number; says: RegExp }[] = [
     says: /^lvsd: --vip: "10\.300\.1\.1"/,
   },
   {
-    words: ["doctor", "--backend", "--vip", "10.1.0.100", "--mode", "d"],
+    words: ["doctor", "--backend", "--vip", "10.1.0.100", "--mode", "drr"],
     code: EXIT.usage,
-    says: /no mode "d"; there are nat, dr, tun\n/,
+    says: /no mode "drr"; there are nat, dr, tun; did you mean "dr"\?\n/,
   },
   { words: ["realserver", "dr", "--vip", "foo"], code: EXIT.usage, says: /^lvsd: --vip: "foo"/ },
   {

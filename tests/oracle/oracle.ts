@@ -25,15 +25,27 @@ export interface Tally {
 /** Group of what cannot be replayed. */
 const UNREADABLE = "unreadable";
 
-/** Replays all files below `directory`. */
-export async function replayAll(directory: string, options: WorldOptions = {}): Promise<Tally[]> {
+/**
+ * Replays all files below `directory`.
+ *
+ * @param progress told before each what is replayed
+ */
+export async function replayAll(
+  directory: string,
+  options: WorldOptions = {},
+  progress: (done: number, total: number, what: string) => void = () => {},
+): Promise<Tally[]> {
   const tallies = new Map<string, Tally>();
   const paths = await filesBelow(directory);
   const cases = await findCases(paths);
-  for (const { directory: folder, recorded } of cases) {
+  const files = paths.filter((it) => !cases.some((one) => dirname(it) === one.directory));
+  const total = cases.length + files.length;
+  for (const [i, { directory: folder, recorded }] of cases.entries()) {
+    progress(i, total, folder);
     add(tallies, await replayCase(folder, recorded));
   }
-  for (const path of paths.filter((it) => !cases.some((one) => dirname(it) === one.directory))) {
+  for (const [i, path] of files.entries()) {
+    progress(cases.length + i, total, path);
     for (const [name, outcome] of await replayFile(path, options)) count(tallies, name, outcome);
   }
   return [...tallies.values()].sort((a, b) => a.name < b.name ? -1 : 1);
