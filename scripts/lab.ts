@@ -33,7 +33,7 @@ import {
 } from "./lab/topology.ts";
 
 /** Of each cell, unless `--exchanges` says otherwise. Each has a port of its own, and there are twelve cells. */
-const EXCHANGES = { short: 50, proof: 1_000, most: 1_000 } as const;
+const EXCHANGES = { least: 3, short: 50, proof: 1_000, most: 1_000 } as const;
 const PROOF = Deno.env.get("LVSD_PROOF") !== undefined;
 const VERBS = [...LAB_MODES, "exec", "down"];
 const HOSTS = ["client", "director", ...SERVERS];
@@ -48,7 +48,7 @@ const USAGE = `usage: deno task lab nat|dr|tun          build, and stay until Ct
                                          build, check, take down; exit code 0 or 1
        deno task lab exec HOST COMMAND   in ${HOSTS.join(", ")}
        deno task lab down                take everything down
-  --exchanges N  of each of the twelve cells, from 1 to ${EXCHANGES.most} (default ${EXCHANGES.short})
+  --exchanges N  of each of the twelve cells, from ${EXCHANGES.least}, one a server, to ${EXCHANGES.most} (default ${EXCHANGES.short})
   -h, --help     this text
 
 Needs root: it makes network namespaces. Exit codes: docs/exit-codes.md; exec ends with COMMAND's.
@@ -93,7 +93,7 @@ async function main(args: readonly string[]): Promise<number> {
     return EXIT.ok;
   }
   const text = values.exchanges ?? `${PROOF ? EXCHANGES.proof : EXCHANGES.short}`;
-  const exchanges = wholeNumberOption("--exchanges", text, 1, EXCHANGES.most);
+  const exchanges = wholeNumberOption("--exchanges", text, EXCHANGES.least, EXCHANGES.most);
   if (Deno.uid() !== 0) throw new SystemError("NOT_ROOT", "the lab needs root: it makes network namespaces");
   return values.test === true ? await test(mode, exchanges) : await play(mode);
 }
