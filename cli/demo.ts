@@ -12,6 +12,7 @@ import { type RunningProcess, runProcess } from "../daemon/process.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { type CliContext, type Command, type ParsedArgs, textOption } from "./command.ts";
 import { type DemoServer, freePortFrom, startEchoServer, startWebServer } from "./demo_servers.ts";
+import { alignColumns } from "./table.ts";
 import { VERSION } from "./version.ts";
 
 const USAGE = `lvsd demo - three small real servers and the director in front of them; no config, no root
@@ -128,13 +129,16 @@ function introduction(
     : controlSocket === undefined
     ? ` --url ${adminUrl}`
     : "";
+  const trials = [
+    [`curl http://${addressOf("web")}`, "HTTP over TCP, scheduler wlc"],
+    [`echo hello | nc -u -w1 ${udpHost} ${udpPort}`, "one line over UDP, scheduler rr"],
+    [`curl ${adminUrl}/status`, "everything as JSON; also /metrics, /readyz"],
+    [`./lvsd status${daemonOption}`, "the same as a table"],
+  ].map((texts) => texts.map((text) => ({ text })));
   return `lvsd ${VERSION} demo: three real servers behind one director
 
 Try:
-  curl http://${addressOf("web")}                          HTTP over TCP, scheduler wlc
-  echo hello | nc -u -w1 ${udpHost} ${udpPort}                     one line over UDP, scheduler rr
-  curl ${adminUrl}/status                   everything as JSON; also /metrics, /readyz
-  ./lvsd status${daemonOption}                                       the same as a table${
+${alignColumns(trials).map((it) => `  ${it}`).join("\n")}${
     ownSocket === undefined
       ? ""
       : "\n\nThe usual control socket is taken by another lvsd; this one has its own."

@@ -133,6 +133,10 @@ Deno.test("a port in use and an admin port in use are named, with what to do", a
 Deno.test("demo: balances real traffic, says who got how many, and ends clean", async () => {
   const { code, text } = await lvsd("demo", "--traffic", "40", "--seconds", "4");
   assert.equal(code, EXIT.ok, text);
+  // In one column, however long an address is.
+  const meanings = ["HTTP over TCP", "one line over UDP", "everything as JSON", "the same as a table"];
+  const places = meanings.map((it) => text.split("\n").find((line) => line.includes(it))?.indexOf(it));
+  assert.equal(new Set(places).size, 1, text);
   assert.match(text, /curl http:\/\/127\.0\.0\.1:\d+/);
   assert.match(text, /web-3 +127\.0\.0\.1:\d+ +tcp +weight 2 +up/);
   const lines = text.split("\n").filter((it) => /^\d\d:\d\d:\d\d/.test(it));
