@@ -6,10 +6,11 @@
 import { createHash } from "node:crypto";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import metadata from "../deno.json" with { type: "json" };
+import { runTask } from "../bench/task.ts";
+import { knownName, parseOptions } from "../cli/options.ts";
 import { commitOf } from "../cli/version.ts";
-import { EXIT, LvsdError, SystemError, UsageError } from "../errors.ts";
+import { EXIT, SystemError, UsageError } from "../errors.ts";
 import { bundle } from "./packaging/bundle.ts";
 import { carryRuntime } from "./packaging/carried_runtime.ts";
 import { compileBundle, TARGETS } from "./packaging/compiled.ts";
@@ -36,24 +37,26 @@ Example:
   deno task compile --carry-runtime && ./dist/lvsd demo
 `;
 
-if (import.meta.main) Deno.exitCode = await main(Deno.args);
-
-async function main(args: readonly string[]): Promise<number> {
-  try {
-    return await build(args);
-  } catch (error) {
-    if (!(error instanceof LvsdError)) throw error;
-    write(Deno.stderr, `compile: ${error.message}\n`);
-    return error.exitCode;
-  }
+if (import.meta.main) {
+  Deno.exitCode = await runTask({ name: "compile", usage: USAGE, run: build, ownSignals: true }, Deno.args);
 }
 
 async function build(args: readonly string[]): Promise<number> {
-  const options = readOptions(args);
-  if (options.help === true) {
-    write(Deno.stdout, USAGE);
-    return EXIT.ok;
+  const { values: options, positionals } = parseOptions(args, {
+    output: { type: "string", short: "o" },
+    target: { type: "string" },
+    "carry-runtime": { type: "boolean" },
+  });
+  if (positionals.length > 0) {
+    throw new UsageError("BAD_ARGUMENTS", `takes options only, got ${positionals.join(" ")}`);
   }
+  if (options.target !== undefined && options["carry-runtime"] === true) {
+    throw new UsageError(
+      "OPTIONS_EXCLUDE",
+      "--carry-runtime carries this machine's Deno; it goes with no --target",
+    );
+  }
+  if (options.target !== undefined) knownName("target", options.target, TARGETS);
   const output = resolve(options.output ?? "dist/lvsd");
   const directory = await Deno.makeTempDir({ prefix: "lvsd-compile-" });
   try {
@@ -74,37 +77,6 @@ async function build(args: readonly string[]): Promise<number> {
     return EXIT.ok;
   } finally {
     await Deno.remove(directory, { recursive: true });
-  }
-}
-
-interface Options {
-  readonly output?: string | undefined;
-  readonly target?: string | undefined;
-  readonly "carry-runtime"?: boolean | undefined;
-  readonly help?: boolean | undefined;
-}
-
-function readOptions(args: readonly string[]): Options {
-  try {
-    const { values } = parseArgs({
-      args: [...args],
-      options: {
-        output: { type: "string", short: "o" },
-        target: { type: "string" },
-        "carry-runtime": { type: "boolean" },
-        help: { type: "boolean", short: "h" },
-      },
-    });
-    if (values.target !== undefined && values["carry-runtime"] === true) {
-      throw new UsageError(
-        "OPTIONS_EXCLUDE",
-        "--carry-runtime carries this machine's Deno; it goes with no --target",
-      );
-    }
-    return values;
-  } catch (error) {
-    if (error instanceof LvsdError) throw error;
-    throw new UsageError("BAD_OPTION", error instanceof Error ? error.message : String(error));
   }
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "node:path";
-import { SystemError, UsageError } from "../../errors.ts";
+import { SystemError } from "../../errors.ts";
 import { ALL_PERMISSIONS } from "./permissions.ts";
 
 /** What `deno compile` can build for. */
@@ -21,17 +21,14 @@ export interface CompileOptions {
   readonly files: readonly string[];
   readonly output: string;
   readonly commit: string;
+  /** One of {@linkcode TARGETS}; absent: this machine. */
   readonly target?: string | undefined;
 }
 
 /**
- * @throws {UsageError} no such target
  * @throws {SystemError} `RUNTIME_UNREACHABLE` when the runtime cannot be had, `COMPILE_FAILED` for all else
  */
 export async function compileBundle({ files, output, commit, target }: CompileOptions): Promise<void> {
-  if (target !== undefined && !TARGETS.includes(target)) {
-    throw new UsageError("TARGET_UNKNOWN", `there is no target "${target}"; there are ${TARGETS.join(", ")}`);
-  }
   const [main = "", ...workers] = files;
   const environment = join(main, "../build.env");
   await Deno.writeTextFile(environment, `LVSD_BUILD="deno compile, commit ${commit}"\n`);
