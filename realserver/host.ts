@@ -39,17 +39,22 @@ export class RealServerHost {
     ];
   }
 
-  /** Makes the host a real server. What is right already stays. @throws {SystemError} `COMMAND_FAILED` */
+  /**
+   * Makes the host a real server. What is right already stays.
+   *
+   * @throws {SystemError} `INTERFACE_MISSING` before anything was changed, `COMMAND_FAILED`
+   */
   async setUp(plan: RealServerPlan): Promise<HostMemory> {
+    const before = await this.#readAll(plan);
+    const present = await this.#addresses();
     const switches: { name: string; value: number }[] = [];
     if (plan.mode === "tun") await this.#must(["ip", "link", "set", TUNNEL_DEVICE, "up"]);
     for (const wanted of wantedSwitches(plan)) {
-      const now = await this.#read(wanted.name);
-      if (switchProblem(wanted, now) === undefined) continue;
+      const now = before.get(wanted.name);
+      if (now === undefined || switchProblem(wanted, now) === undefined) continue;
       await this.#must(["sysctl", "-w", `${wanted.name}=${wanted.value}`]);
       switches.push({ name: wanted.name, value: now });
     }
-    const present = await this.#addresses();
     for (const [i, command] of addressCommands(plan, "add").entries()) {
       if (!present.has(`${plan.virtualAddresses[i]}`)) await this.#must(command);
     }
@@ -101,6 +106,26 @@ export class RealServerHost {
         addr_info.flatMap(({ local }): [string, string][] => local === undefined ? [] : [[local, ifname]])
       ),
     );
+  }
+
+  /** Whether the interface is there shows before the first switch of the whole host is changed. */
+  async #readAll(plan: RealServerPlan): Promise<ReadonlyMap<string, number>> {
+    const values = new Map<string, number>();
+    for (const { name } of wantedSwitches(plan)) {
+      try {
+        values.set(name, await this.#read(name));
+      } catch (error) {
+        if (!(error instanceof SystemError) || !name.includes(`.${plan.interface}.`)) throw error;
+        throw new SystemError(
+          "INTERFACE_MISSING",
+          `this host has no interface "${plan.interface}"; name the one towards the director with --interface NAME, ` +
+            "see: ip -br link; nothing was changed",
+          { interface: plan.interface },
+          error,
+        );
+      }
+    }
+    return values;
   }
 
   async #read(name: string): Promise<number> {

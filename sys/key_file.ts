@@ -21,6 +21,10 @@ export function readKeyFile(path: string): Uint8Array {
     text = Deno.readTextFileSync(path).trim();
     mode = Deno.statSync(path).mode;
   } catch (error) {
+    if (error instanceof Deno.errors.NotFound) {
+      const message = `there is no key file ${path}; make one with: openssl rand -hex 32`;
+      throw new SystemError("KEY_UNREADABLE", message, { path }, error);
+    }
     const why = error instanceof Error ? error.message : String(error);
     throw new SystemError("KEY_UNREADABLE", `the key ${path} cannot be read: ${why}`, { path }, error);
   }

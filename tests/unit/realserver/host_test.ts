@@ -36,7 +36,12 @@ class FakeHost {
       return answer(JSON.stringify(links));
     }
     const [, name] = /^sysctl -n (\S+)$/.exec(command) ?? [];
-    if (name !== undefined) return answer(`${this.switches.get(name)}\n`);
+    if (name !== undefined) {
+      const value = this.switches.get(name);
+      return value === undefined
+        ? { code: 255, stdout: "", stderr: `sysctl: cannot stat ${name}` }
+        : answer(`${value}\n`);
+    }
     this.commands.push(command);
     const [, wanted, value] = /^sysctl -w (\S+)=(\d+)$/.exec(command) ?? [];
     if (wanted !== undefined) this.switches.set(wanted, Number(value));
@@ -74,6 +79,17 @@ Deno.test("what is right already stays, and undoing puts back what was", async (
   assert.deepEqual([...fake.addresses.keys()], ["127.0.0.1"]);
   before.set("net.ipv4.conf.lvsd0.rp_filter", 0);
   assert.deepEqual(fake.switches, before, "the device's own switch goes with the device");
+});
+
+Deno.test("an interface that there is not is told, and nothing was changed", async () => {
+  for (const plan of [DR, TUN]) {
+    const { host, commands } = new FakeHost();
+    await assert.rejects(host.setUp({ ...plan, interface: "eht0" }), {
+      code: "INTERFACE_MISSING",
+      message: /^this host has no interface "eht0"; .*--interface NAME/,
+    });
+    assert.deepEqual(commands, []);
+  }
 });
 
 Deno.test("everything wrong is found", async () => {
