@@ -27,6 +27,8 @@ It prints the addresses to try, a line per real server with its state, and a lin
 connections. Ports that are taken are replaced by the next free ones, a control socket that is taken by one of
 its own.
 
+Exit codes: 0 ended, 2 usage, 3 the system refuses.
+
 Example:
   lvsd demo --traffic 20
 `;

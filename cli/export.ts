@@ -31,7 +31,7 @@ kernel has no counterpart of (health checks, sorry servers, limits) is a warning
 Exit codes: 0 printed, 1 the config has mistakes, 2 usage, 3 the file cannot be read.
 
 Example:
-  lvsd export ipvsadm -c lvsd.yaml | ssh director ipvsadm-restore
+  lvsd export ipvsadm -c config.example.yaml      # to a director: | ssh director ipvsadm-restore
 `,
   options: { config: { type: "string", short: "c" } },
   positionals: { least: 1, most: 1 },

@@ -26,8 +26,8 @@ Usage: lvsd ipvsadm COMMAND [OPTIONS]     as the real tool; lvsd ipvsadm -h list
 The daemon is the one behind $LVSD_SOCKET, else /run/lvsd/control.sock as root, else
 $XDG_RUNTIME_DIR/lvsd/control.sock. lvsd run without a config is a kernel without rules.
 
-Exit codes: those of the tool: 0 done, 1 a listing failed, 2 refused by the tool or no daemon,
-255 refused by the kernel (here: by lvsd).
+Exit codes: 0 done, 1 a listing failed, 2 refused by the tool or no daemon, 255 refused by the kernel (here: by
+lvsd); they are those of the tool.
 
 Examples:
   lvsd ipvsadm -A -t 127.0.0.1:8080 -s wlc

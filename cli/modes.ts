@@ -24,10 +24,10 @@ Without a config the table alone; with one, a line for each service: its mode, a
 not allow.
 
   -c, --config FILE  look at this config's services
-      --json         the same as JSON
+      --json         {"modes": {QUESTION: {"nat", "dr", "tun"}}, "services": [{"service", "mode", "problems": [...]}]}
   -h, --help         this text
 
-Exit codes: 0 everything is allowed, 1 something is not, 2 usage.
+Exit codes: 0 everything is allowed, 1 something is not, or the config has mistakes, 2 usage, 3 it cannot be read.
 
 Example:
   lvsd modes -c config.example.yaml

@@ -22,7 +22,7 @@ Addresses of real servers that stand in the file by name are not known before: s
 Exit codes: 0 done, 1 the file has mistakes, 2 usage, 3 it cannot be read.
 
 Example:
-  deno run --unstable-net $(lvsd permissions lvsd.yaml) main.ts run -c lvsd.yaml
+  deno run --unstable-net $(lvsd permissions config.example.yaml) main.ts run -c config.example.yaml
 `;
 
 export const permissions: Command = {

@@ -20,7 +20,7 @@ Usage: lvsd proc VIEW [--socket PATH | --url URL]
 
   VIEW               ${PROC_VIEWS.join(", ")}
 ${daemonOptionsUsage(21)}
-Exit codes: 0 printed, 2 no such view, 3 no daemon.
+Exit codes: 0 printed, 2 usage, such as no such view, 3 no daemon.
 
 Example:
   lvsd proc ip_vs_conn | grep ESTABLISHED

@@ -21,7 +21,7 @@ says where a decision would differ, lvsd whatif plays it with another scheduler.
 
   -o, --output FILE  write here and not to standard output
 ${daemonOptionsUsage(21)}
-Exit codes: 0 written, 3 no daemon or FILE cannot be written.
+Exit codes: 0 written, 2 usage, 3 no daemon or FILE cannot be written.
 
 Example:
   lvsd record -o today.lvs && lvsd simulate today.lvs

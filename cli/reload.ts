@@ -24,10 +24,10 @@ with mistakes changes nothing: every mistake is printed.
       --json         {"ok", "message", "problems": [{"file", "line", "column", "path", "message"}],
                      "changes": ["..."]} on standard output, refused or not
 ${daemonOptionsUsage(21)}
-Exit codes: 0 applied, 1 refused and nothing changed, 3 no daemon.
+Exit codes: 0 applied, 1 refused and nothing changed, 2 usage, 3 no daemon.
 
 Example:
-  lvsd check lvsd.yaml && lvsd reload
+  lvsd check config.example.yaml && lvsd reload
 `,
   options: { json: { type: "boolean" }, ...DAEMON_OPTIONS },
 

@@ -26,7 +26,7 @@ Rules stand under "rules:" in the config file; docs/rules.md has them beside the
 In socket engines "pkts" are new connections, and datagrams of UDP clients without a session; the packet
 engine's packets are added.
 
-Exit codes: 0 done, 3 no daemon.
+Exit codes: 0 done, 2 usage, 3 no daemon.
 
 Example:
   lvsd rules --json | jq '.chains[].rules[] | select(.packets > 0) | [.target, .source, .packets]'

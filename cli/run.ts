@@ -23,9 +23,9 @@ Usage: lvsd run -c FILE [--watch] [--state FILE] [--user NAME [--group NAME]]
   -w, --watch            reload when FILE changes
       --tcp ADDRESS      listen here: :8080, 127.0.0.1:8080, [::1]:8080
       --udp ADDRESS      the same for UDP; --tcp and --udp may be given several times
-      --to SERVERS       real servers, comma-separated: 127.0.0.1:3001,127.0.0.1:3002@3 (@3 is the weight)
+      --to SERVERS       real servers, comma-separated: 127.0.0.1:3001,127.0.0.1:3002@3 (@3: the weight, else 1)
   -s, --scheduler NAME   wlc (default), rr, wrr, lc, sed, nq, sh, mh, dh, lblc, lblcr, fo, ovf, twos
-      --state FILE       keep what lvsd ipvsadm makes across restarts
+      --state FILE       keep what lvsd ipvsadm makes across restarts (default: it is gone with the process)
       --user NAME        started by root, go on as this user with no more than the capabilities in use (Linux)
       --group NAME       the same for the group; default: the user's own
       --setup-network    make the rules and routes that clientAddress: transparent needs, undone at the end

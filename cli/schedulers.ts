@@ -20,7 +20,7 @@ Usage: lvsd schedulers [--json]
       --json  [{"name", "flags", "rule"}]
   -h, --help  this text
 
-Exit code: 0.
+Exit codes: 0 printed, 2 usage.
 
 Example:
   lvsd schedulers --json | jq -r '.[].name'

@@ -13,6 +13,8 @@ Usage: lvsd schema
 
   -h, --help  this text
 
+Exit codes: 0 printed, 2 usage.
+
 Example:
   lvsd schema > lvsd.schema.json      # then, first line of the config:
                                       # yaml-language-server: $schema=lvsd.schema.json

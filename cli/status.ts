@@ -19,7 +19,7 @@ Usage: lvsd status [--json] [--socket PATH | --url URL]
 
       --json         the answer of GET /status as it is
 ${daemonOptionsUsage(21)}
-Exit codes: 0 ready, 1 not ready (says which service and why), 3 no daemon.
+Exit codes: 0 ready, 1 not ready (says which service and why), 2 usage, 3 no daemon.
 
 Example:
   lvsd status --json | jq '.services[].destinations[] | select(.state == "down").name'
