@@ -26,8 +26,6 @@ Example:
 `;
 
 export const check: Command = {
-  name: "check",
-  summary: "every mistake of a config file, with line and column",
   usage: USAGE,
   options: { json: { type: "boolean" } },
   positionals: { least: 1, most: 1 },

@@ -4,57 +4,12 @@
  * @module
  */
 import { EXIT, LvsdError, permissionError, UsageError } from "../errors.ts";
-import { check } from "./check.ts";
-import type { CliContext, Command, ParsedArgs } from "./command.ts";
-import { demo } from "./demo.ts";
-import { doctor } from "./doctor.ts";
-import { explain } from "./explain.ts";
-import { record } from "./record.ts";
 import { suggestion } from "../config/nearest.ts";
-import { exportCommand } from "./export.ts";
-import { importCommand } from "./import.ts";
-import { ipvsadm } from "./ipvsadm.ts";
-import { modes } from "./modes.ts";
+import type { CliContext, Command, ParsedArgs } from "./command.ts";
+import { COMMANDS, type ListedCommand } from "./commands.ts";
 import { parseOptions } from "./options.ts";
-import { permissions } from "./permissions.ts";
-import { proc } from "./proc.ts";
-import { realserver } from "./realserver.ts";
-import { reload } from "./reload.ts";
-import { rules } from "./rules.ts";
-import { run } from "./run.ts";
-import { schema } from "./schema.ts";
-import { schedulers } from "./schedulers.ts";
-import { simulate } from "./simulate.ts";
-import { status } from "./status.ts";
-import { sysctl } from "./sysctl.ts";
 import { counted } from "./table.ts";
 import { versionLine } from "./version.ts";
-import { whatIf } from "./what_if.ts";
-
-/** Every subcommand, in the order of the help text. */
-export const COMMANDS: readonly Command[] = [
-  run,
-  demo,
-  check,
-  doctor,
-  permissions,
-  schema,
-  status,
-  rules,
-  reload,
-  sysctl,
-  schedulers,
-  explain,
-  record,
-  simulate,
-  whatIf,
-  ipvsadm,
-  proc,
-  importCommand,
-  exportCommand,
-  modes,
-  realserver,
-];
 
 const HELP_WORDS: readonly string[] = ["help", "--help", "-h"];
 const VERSION_WORDS: readonly string[] = ["version", "--version", "-v"];
@@ -87,24 +42,24 @@ async function dispatch(words: readonly string[], context: CliContext): Promise<
   if (name === undefined || HELP_WORDS.includes(name)) {
     const [about] = rest;
     const isGeneral = about === undefined || HELP_WORDS.includes(about) || VERSION_WORDS.includes(about);
-    context.stdout(isGeneral ? overview() : commandOf(about).usage);
+    context.stdout(isGeneral ? overview() : (await commandOf(about).load()).usage);
     return name === undefined ? EXIT.usage : EXIT.ok;
   }
   if (VERSION_WORDS.includes(name)) {
     context.stdout(`${await versionLine(context.env("LVSD_BUILD"))}\n`);
     return EXIT.ok;
   }
-  const command = commandOf(name);
+  const command = await commandOf(name).load();
   if (command.takesWordsAsTheyAre) return await command.run({ values: {}, positionals: rest }, context);
   if (rest.includes("--help") || rest.includes("-h")) {
     context.stdout(command.usage);
     return EXIT.ok;
   }
-  return await command.run(parse(command, rest), context);
+  return await command.run(parse(name, command, rest), context);
 }
 
 /** @throws {UsageError} `UNKNOWN_COMMAND` */
-function commandOf(name: string): Command {
+function commandOf(name: string): ListedCommand {
   const command = COMMANDS.find((it) => it.name === name);
   if (command !== undefined) return command;
   if (name.startsWith("-")) {
@@ -123,9 +78,9 @@ function commandOf(name: string): Command {
   );
 }
 
-function parse(command: Command, words: readonly string[]): ParsedArgs {
+function parse(name: string, command: Command, words: readonly string[]): ParsedArgs {
   const { least, most } = command.positionals ?? { least: 0, most: 0 };
-  const parsed = parseOptions(words, command.options, `${command.name}: `);
+  const parsed = parseOptions(words, command.options, `${name}: `);
   const count = parsed.positionals.length;
   if (count < least || count > most) {
     const wanted = most === 0
@@ -137,9 +92,9 @@ function parse(command: Command, words: readonly string[]): ParsedArgs {
     const [, form = ""] = /^Usage: (.*)/m.exec(command.usage) ?? [];
     throw new UsageError(
       "BAD_ARGUMENTS",
-      `${command.name} takes ${wanted}, got ${given}; write ${form}`,
+      `${name} takes ${wanted}, got ${given}; write ${form}`,
       {
-        command: command.name,
+        command: name,
         count,
       },
     );

@@ -25,11 +25,8 @@ export interface ParsedArgs {
   readonly positionals: readonly string[];
 }
 
-/** One subcommand of `lvsd`. */
+/** One subcommand of `lvsd`; its name and its line in the help stand in `commands.ts`. */
 export interface Command {
-  readonly name: string;
-  /** One line for the list of commands. */
-  readonly summary: string;
   /** The whole help text, with an example. */
   readonly usage: string;
   /** As `node:util` parseArgs wants them; `--help` is added by the dispatcher. */

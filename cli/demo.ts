@@ -34,8 +34,6 @@ Example:
 `;
 
 export const demo: Command = {
-  name: "demo",
-  summary: "three small real servers and the director in front of them",
   usage: USAGE,
   options: { traffic: { type: "string" }, seconds: { type: "string" } },
   run: runDemo,

@@ -24,8 +24,6 @@ import { printableAll } from "./table.ts";
 const NO_SERVICES: Pick<Config, "services" | "file"> = { services: [], file: "" };
 
 export const doctor: Command = {
-  name: "doctor",
-  summary: "what is real, emulated or impossible on this host, and the command that mends it",
   usage: `lvsd doctor - what is missing on this host, and the command that mends it
 
 Usage: lvsd doctor [-c CONFIG] [--json]

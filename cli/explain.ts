@@ -24,8 +24,6 @@ import { readConfigOption } from "./simulator_files.ts";
 import { alignColumns, printable } from "./table.ts";
 
 export const explain: Command = {
-  name: "explain",
-  summary: "where a flow would go now, and why; nothing is changed by asking",
   usage: `lvsd explain - where a flow would go, and why
 
 Usage: lvsd explain FLOW [-c CONFIG] [--packet [--bytes N] [--in NAME]] [--json]

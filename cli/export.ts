@@ -16,8 +16,6 @@ import { printable } from "./table.ts";
 const FORMATS = ["ipvsadm"];
 
 export const exportCommand: Command = {
-  name: "export",
-  summary: "a config's rules as commands for a real kernel director",
   usage: `lvsd export - a config's rules for a real kernel director
 
 Usage: lvsd export ipvsadm -c FILE

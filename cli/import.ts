@@ -15,8 +15,6 @@ import type { CliContext, Command, ParsedArgs } from "./command.ts";
 import { printable } from "./table.ts";
 
 export const importCommand: Command = {
-  name: "import",
-  summary: "an ipvsadm -S dump, a keepalived.conf or an ldirectord.cf as a config",
   usage: `lvsd import - another program's rules as an lvsd config
 
 Usage: lvsd import FILE [--json]

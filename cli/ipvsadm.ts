@@ -15,8 +15,6 @@ import { daemonClient } from "./daemon_client.ts";
 const NO_KERNEL = 2;
 
 export const ipvsadm: Command = {
-  name: "ipvsadm",
-  summary: "the commands of ipvsadm 1.31, against the running daemon",
   usage: `lvsd ipvsadm - the commands of ipvsadm 1.31, in its words, against the running daemon
 
 Usage: lvsd ipvsadm COMMAND [OPTIONS]     as the real tool; lvsd ipvsadm -h lists them

@@ -14,8 +14,6 @@ import { readConfigOption } from "./simulator_files.ts";
 import { alignColumns } from "./table.ts";
 
 export const modes: Command = {
-  name: "modes",
-  summary: "NAT, DR and TUN beside each other, and what each service asks of its mode",
   usage: `lvsd modes - NAT, DR and TUN beside each other
 
 Usage: lvsd modes [-c CONFIG] [--json]

@@ -26,8 +26,6 @@ Example:
 `;
 
 export const permissions: Command = {
-  name: "permissions",
-  summary: "what Deno has to allow for a config file",
   usage: USAGE,
   options: { state: { type: "string" } },
   positionals: { least: 1, most: 1 },

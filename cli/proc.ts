@@ -12,8 +12,6 @@ import type { Command } from "./command.ts";
 import { DAEMON_OPTIONS, daemonClient, daemonOptionsUsage } from "./daemon_client.ts";
 
 export const proc: Command = {
-  name: "proc",
-  summary: "the views of /proc/net/ip_vs, ip_vs_conn, ip_vs_stats",
   usage: `lvsd proc - what the kernel shows under /proc/net, of the running daemon
 
 Usage: lvsd proc VIEW [--socket PATH | --url URL]

@@ -17,8 +17,6 @@ const DEFAULT_GUE_PORT = 6_080;
 const NO_MEMORY: HostMemory = { switches: [] };
 
 export const realserver: Command = {
-  name: "realserver",
-  summary: "make this host a real server for DR or TUN, and undo it",
   usage: `lvsd realserver - the other end: a real server for DR or TUN
 
 Usage: lvsd realserver dr|tun --vip ADDRESS[,ADDRESS...] [--interface NAME] [--dry-run | --check | --undo]

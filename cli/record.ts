@@ -10,8 +10,6 @@ import { type Command, textOption } from "./command.ts";
 import { DAEMON_OPTIONS, daemonClient, daemonOptionsUsage } from "./daemon_client.ts";
 
 export const record: Command = {
-  name: "record",
-  summary: "the running daemon's last decisions, state changes and drops, as a script to replay",
   usage: `lvsd record - write the flight recorder of the running daemon
 
 Usage: lvsd record [-o FILE] [--socket PATH | --url URL]

@@ -12,8 +12,6 @@ import { DAEMON_OPTIONS, daemonClient, daemonOptionsUsage } from "./daemon_clien
 import { printable } from "./table.ts";
 
 export const reload: Command = {
-  name: "reload",
-  summary: "the running daemon reads its config file again and applies what changed",
   usage: `lvsd reload - the running daemon reads its config file again
 
 Usage: lvsd reload [--json] [--socket PATH | --url URL]

@@ -11,8 +11,6 @@ import { DAEMON_OPTIONS, daemonClient, daemonOptionsUsage } from "./daemon_clien
 import { formatRules } from "./rules_text.ts";
 
 export const rules: Command = {
-  name: "rules",
-  summary: "rule chains and their counters, as iptables -L -v -n lists them",
   usage: `lvsd rules - the rule chains of the running daemon, as iptables -L -v -n lists them
 
 Usage: lvsd rules [-x] [-Z] [--line-numbers] [--json] [--socket PATH | --url URL]

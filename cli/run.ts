@@ -4,7 +4,6 @@
  * @module
  */
 import { configFromOptions } from "../config/from_options.ts";
-import { loadConfig, readConfigFile } from "../config/load.ts";
 import type { Config } from "../config/model.ts";
 import { assertTrusted } from "../config/trusted_file.ts";
 import { runProcess } from "../daemon/process.ts";
@@ -42,8 +41,6 @@ Example:
 `;
 
 export const run: Command = {
-  name: "run",
-  summary: "balance traffic until a signal ends it",
   usage: USAGE,
   options: {
     config: { type: "string", short: "c" },
@@ -113,6 +110,8 @@ function fromFile(args: ParsedArgs, file: string, context: CliContext): () => Pr
     );
   }
   return async () => {
+    // YAML is for those who have a file.
+    const { loadConfig, readConfigFile } = await import("../config/load.ts");
     const text = await readConfigFile(file);
     if (Deno.uid() === 0) await assertTrusted(file);
     return loadConfig(text, file, context.env);

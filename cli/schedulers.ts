@@ -11,8 +11,6 @@ import type { Command } from "./command.ts";
 import { alignColumns } from "./table.ts";
 
 export const schedulers: Command = {
-  name: "schedulers",
-  summary: "the schedulers there are, their flags, and the rule each goes by",
   usage: `lvsd schedulers - the schedulers there are
 
 Usage: lvsd schedulers [--json]

@@ -21,8 +21,6 @@ Example:
 `;
 
 export const schema: Command = {
-  name: "schema",
-  summary: "the JSON Schema of a config file, for editors",
   usage: USAGE,
   options: {},
   run: printSchema,

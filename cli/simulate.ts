@@ -12,8 +12,6 @@ import { playProgress, readConfigOption, readScriptFile } from "./simulator_file
 import { alignColumns, counted, printable } from "./table.ts";
 
 export const simulate: Command = {
-  name: "simulate",
-  summary: "play a traffic script over a config and print each decision; no socket is opened",
   usage: `lvsd simulate - play a traffic script and print each decision
 
 Usage: lvsd simulate FILE [-c CONFIG] [--json]

@@ -11,8 +11,6 @@ import { DAEMON_OPTIONS, daemonClient, daemonOptionsUsage } from "./daemon_clien
 import { formatStatus } from "./status_text.ts";
 
 export const status: Command = {
-  name: "status",
-  summary: "services, real servers, weights, connections and health of the running daemon",
   usage: `lvsd status - what the running daemon does now
 
 Usage: lvsd status [--json] [--socket PATH | --url URL]

@@ -14,8 +14,6 @@ import { DAEMON_OPTIONS, daemonClient, daemonOptionsUsage } from "./daemon_clien
 import { printable, printableAll } from "./table.ts";
 
 export const sysctl: Command = {
-  name: "sysctl",
-  summary: "the switches net.ipv4.vs.* of the running director: list and set",
   usage: `lvsd sysctl - the switches net.ipv4.vs.* of the running director
 
 Usage: lvsd sysctl [-a] [-n] [--explain] [--json]

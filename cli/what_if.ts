@@ -16,8 +16,6 @@ import { playProgress, readConfigOption, readScriptFile } from "./simulator_file
 import { alignColumns, counted, printable } from "./table.ts";
 
 export const whatIf: Command = {
-  name: "whatif",
-  summary: "another scheduler on the same arrivals: how the shares would differ",
   usage: `lvsd whatif - another scheduler on the same arrivals
 
 Usage: lvsd whatif -s SCHEDULER [FILE] [-c CONFIG] [--json] [--socket PATH | --url URL]

@@ -108,6 +108,7 @@ export const PLANTED: readonly Planted[] = [
   planted("switched-off check", "types", "cli/a.ts", "// @ts-ignore because\nf();\n"),
   ...RULE_OF_DIRECTION,
   ...WAYS_TO_IMPORT,
+  planted("computed import", "a module whose name is made", "cli/a.ts", "await import(`./${name}.ts`);"),
   planted("import target", "a package that is not pinned", "cli/a.ts", `import "left-pad";`),
   planted("import target", "a package by its address", "cli/a.ts", `import "npm:yaml@2";`),
   planted("import target", "a file that is not there", "cli/a.ts", `import "./b.ts";`),

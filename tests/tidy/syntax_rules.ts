@@ -40,6 +40,7 @@ const AMBIENT_ALLOWED: ReadonlySet<string> = new Set(["net/random.ts"]);
 
 export const SYNTAX_RULE_NAMES: readonly string[] = [
   "syntax",
+  "computed import",
   "function size",
   "foreign function",
   "console",
@@ -106,6 +107,9 @@ class Pass {
       },
       ImportExpression: (node) => {
         if (isText(node.source)) add(node, node.source.value);
+        else if (this.#room !== "tests") {
+          this.#report("computed import", node, "write its name out: the bundle and these rules read it");
+        }
       },
       // new URL("./worker.ts", import.meta.url) names a module as much as an import does.
       NewExpression: (node) => {

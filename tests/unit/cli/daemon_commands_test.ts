@@ -25,7 +25,7 @@ async function lvsd(
   isTerminal = false,
 ): Promise<Run> {
   const [name, ...args] = words;
-  const command = [status, reload, rules].find((it) => it.name === name);
+  const command = new Map(Object.entries({ status, reload, rules })).get(String(name));
   assert.ok(command);
   let out = "";
   let err = "";

@@ -1,9 +1,10 @@
 /** What every command's help has, whatever else it says. */
 import assert from "node:assert/strict";
-import { COMMANDS } from "../../../cli/cli.ts";
+import { COMMANDS } from "../../../cli/commands.ts";
 
-for (const { name, usage, options, takesWordsAsTheyAre } of COMMANDS) {
-  Deno.test(`lvsd ${name} --help: usage, every option, exit codes, an example of it`, () => {
+for (const { name, load } of COMMANDS) {
+  Deno.test(`lvsd ${name} --help: usage, every option, exit codes, an example of it`, async () => {
+    const { usage, options, takesWordsAsTheyAre } = await load();
     assert.match(usage, new RegExp(`^lvsd ${name} - `));
     assert.match(usage, new RegExp(`\nUsage: lvsd ${name}\\b`));
     assert.match(usage, /\nExit codes: 0 /);
