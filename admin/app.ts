@@ -8,7 +8,6 @@ import { EXIT, LvsdError } from "../errors.ts";
 import { errorAnswer } from "./answer.ts";
 import { refuseCrossSite, requireLoopbackHost, requireToken } from "./guard.ts";
 import type { RequestHandler } from "./http_request.ts";
-import { METRICS_CONTENT_TYPE, renderMetrics } from "./metrics.ts";
 import type { StatusSource } from "./source.ts";
 import { addSysctlRoute } from "./sysctl_route.ts";
 import type { ToolRunner } from "./tool.ts";
@@ -88,6 +87,8 @@ function addRoutes(app: Hono, source: StatusSource): void {
   });
   app.get("/status", (context) => context.json(source.status()));
   app.get("/metrics", async (context) => {
+    // With the first scrape: prom-client brings more to load than all the rest of the API.
+    const { METRICS_CONTENT_TYPE, renderMetrics } = await import("./metrics.ts");
     const text = await renderMetrics(source.status(), source.readiness());
     return context.body(text, 200, { "content-type": METRICS_CONTENT_TYPE });
   });

@@ -3,8 +3,6 @@
  *
  * @module
  */
-import * as z from "zod";
-
 /** What was typed. */
 export interface ToolRequest {
   readonly words: readonly string[];
@@ -26,10 +24,12 @@ export interface ToolRunner {
   proc(name: string): string | undefined;
 }
 
-export const toolRequest: z.ZodType<ToolRequest> = z.object({
-  words: z.array(z.string()),
-  stdin: z.string(),
-});
+/** Whether what somebody sent is a request. */
+export function isToolRequest(value: unknown): value is ToolRequest {
+  if (typeof value !== "object" || value === null || !("words" in value) || !("stdin" in value)) return false;
+  const { words, stdin } = value;
+  return Array.isArray(words) && words.every((it) => typeof it === "string") && typeof stdin === "string";
+}
 
 /** Whether a parsed answer is one. */
 export function isToolAnswer(value: Record<string, unknown>): boolean {

@@ -5,7 +5,7 @@
  */
 import type { Hono } from "hono";
 import { errorAnswer } from "./answer.ts";
-import { toolRequest, type ToolRunner } from "./tool.ts";
+import { isToolRequest, type ToolRunner } from "./tool.ts";
 
 /** Adds the routes; `mayChange`: whoever can ask may also change rules. */
 export function addToolRoutes(app: Hono, source: ToolRunner, mayChange: boolean): void {
@@ -21,10 +21,10 @@ export function addToolRoutes(app: Hono, source: ToolRunner, mayChange: boolean)
         "rules are changed over the control socket, or over HTTP when admin.token is set",
       );
     }
-    const request = toolRequest.safeParse(await context.req.json().catch(() => undefined));
-    if (!request.success) {
+    const request: unknown = await context.req.json().catch(() => undefined);
+    if (!isToolRequest(request)) {
       return errorAnswer(400, "BAD_REQUEST", 'the body must be {"words": ["-L", "-n"], "stdin": ""}');
     }
-    return context.json(await source.tool(request.data));
+    return context.json(await source.tool(request));
   });
 }
