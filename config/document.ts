@@ -16,6 +16,7 @@ import {
 } from "yaml";
 import { LIMITS } from "../limits.ts";
 import { type Environment, expandEnvironment, hasVariable } from "./env.ts";
+import { UNKNOWN } from "./mistakes.ts";
 import type { Path, Place } from "./positions.ts";
 import { shown } from "./shown.ts";
 
@@ -190,9 +191,6 @@ export class DocumentReader {
     this.mistakes.push({ offset, path, message });
   }
 }
-
-/** Stands for a value that could not be made out; no further mistake is reported about it. */
-export const UNKNOWN: unique symbol = Symbol("unknown value");
 
 function leaf(value: unknown, key: number, offset: number): Found {
   return { value, place: { key, value: offset, children: new Map() } };

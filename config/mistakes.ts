@@ -4,7 +4,6 @@
  * @module
  */
 import type * as z from "zod";
-import { UNKNOWN } from "./document.ts";
 import { suggestion } from "./nearest.ts";
 import type { Path, PlacePart } from "./positions.ts";
 import { keyAdvice } from "./sections.ts";
@@ -21,6 +20,9 @@ export interface Mistake {
 }
 
 type Issue = z.core.$ZodIssue;
+
+/** Stands for a value that could not be made out; no further mistake is reported about it. */
+export const UNKNOWN: unique symbol = Symbol("unknown value");
 
 /** What an item of a list is called. */
 const ITEM_NAMES: Readonly<Record<string, string>> = {

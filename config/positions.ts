@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { LineCounter } from "yaml";
+import type { LineCounter } from "yaml";
 
 /** Keys and list indexes from the root to a value. */
 export type Path = readonly PropertyKey[];

@@ -69,9 +69,7 @@ const connections = {
     .describe("Connections at once. TCP only.")
     .meta({ defaultText: "no limit", example: 1_000 }),
   whenFull: choice("whenFull", ["queue", "refuse"]).default("queue").describe(
-    `Beyond \`maxConnections\`: up to ${
-      LIMITS.heldConnections.toLocaleString("en")
-    } clients wait for their turn, or are reset. TCP only.`,
+    `Beyond \`maxConnections\`: up to ${LIMITS.heldConnections} clients wait for their turn, or are reset. TCP only.`,
   ),
   queueTimeout: duration({ least: "10ms" }).prefault("30s")
     .describe("Longest wait for a turn; then the client is reset. TCP only."),
