@@ -106,6 +106,8 @@ export type Command =
 /** From a worker. */
 export type Report =
   | { readonly kind: "ready"; readonly connections: ArrayBufferLike }
+  /** Its last word: it ended by an error. */
+  | { readonly kind: "died"; readonly why: string }
   | { readonly kind: "done"; readonly request: number }
   /** Events wait in the ring. */
   | { readonly kind: "events" }

@@ -3,7 +3,20 @@
  *
  * @module
  */
-import { workerData } from "node:worker_threads";
+import type { WorkerStart } from "./messages.ts";
 import { WorkerLoop } from "./worker_loop.ts";
 
-new WorkerLoop(workerData).run();
+addEventListener("message", (event) => {
+  const start: WorkerStart = (event as MessageEvent).data;
+  try {
+    new WorkerLoop(start).run();
+    postMessage(undefined);
+  } catch (error) {
+    // By the way of all reports, so that it comes behind them.
+    start.port.postMessage({
+      kind: "died",
+      why: error instanceof Error ? error.message : String(error),
+    });
+  }
+  close();
+}, { once: true });
