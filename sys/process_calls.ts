@@ -12,8 +12,6 @@ const SYMBOLS = {
   open: { parameters: ["buffer", "i32", "i32"], result: "i32" },
   read: { parameters: ["i32", "buffer", "usize"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
-  fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
-  getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
   access: { parameters: ["buffer", "i32"], result: "i32" },
   prctl: { parameters: ["i32", "usize", "usize", "usize", "usize"], result: "i32" },
   setgroups: { parameters: ["usize", "buffer"], result: "i32" },
@@ -30,8 +28,6 @@ const SYMBOLS = {
 const PURPOSE = "this needs Linux on x86_64 or aarch64, and --allow-ffi";
 const READ_ONLY = 0;
 const CLOSE_ON_EXEC = 0o2000000;
-const GET_DESCRIPTOR_FLAGS = 1;
-const LIMIT_OF_DESCRIPTORS = 7;
 /** Words of `struct __user_cap_data_struct`, twice: capabilities 0 to 31 and 32 to 63. */
 const CAPABILITY_WORDS = 6;
 const CAPABILITY_VERSION_3 = 0x2008_0522;
@@ -78,18 +74,6 @@ export class ProcessCalls implements Disposable {
     }
     close(descriptor);
     return bytes.slice(0, size);
-  }
-
-  /** Descriptors that the process may have; Infinity for no limit, undefined when the system does not say. */
-  descriptorLimit(): number | undefined {
-    const limits = new BigUint64Array(2);
-    if (this.#library.symbols.getrlimit(LIMIT_OF_DESCRIPTORS, limits) < 0) return undefined;
-    const [now = 0n] = limits;
-    return now > BigInt(Number.MAX_SAFE_INTEGER) ? Infinity : Number(now);
-  }
-
-  isOpen(descriptor: number): boolean {
-    return this.#library.symbols.fcntl(descriptor, GET_DESCRIPTOR_FLAGS, 0) >= 0;
   }
 
   /** Whether the process' real user may do this with a file; see {@linkcode ACCESS}. */

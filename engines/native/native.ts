@@ -100,9 +100,10 @@ export class NativeEngine implements Engine, BindingOwner, WorkerListener {
     }
     const isSystemTime = clock instanceof SystemClock;
     this.#options = options;
-    this.#memory = EngineMemory.create(workers, (options.descriptors ?? countDescriptors()).limit);
+    const count = options.descriptors ?? countDescriptors();
+    this.#memory = EngineMemory.create(workers, count.limit);
     this.#memory.timeMs = clock.nowMs();
-    this.#noteRoom();
+    this.#noteRoom(count);
     this.#workers = new Workers({
       libc: this.#libc,
       memory: this.#memory,
@@ -147,11 +148,11 @@ export class NativeEngine implements Engine, BindingOwner, WorkerListener {
   async #startWorkers(): Promise<void> {
     await this.#workers.start();
     // Again: the workers themselves have descriptors.
-    this.#noteRoom();
+    this.#noteRoom(this.#options.descriptors ?? countDescriptors());
   }
 
-  #noteRoom(): void {
-    this.#memory.room = new Descriptors(this.#options.descriptors ?? countDescriptors()).room;
+  #noteRoom(count: DescriptorCount): void {
+    this.#memory.room = new Descriptors(count).room;
   }
 
   #freeSlot(): number {

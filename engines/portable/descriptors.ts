@@ -9,7 +9,7 @@
  */
 import { SystemError } from "../../errors.ts";
 import { LIMITS } from "../../limits.ts";
-import { ProcessCalls } from "../../sys/process_calls.ts";
+import { readDescriptorTable } from "../../sys/descriptor_table.ts";
 
 /** What is known of the process when the engine starts. */
 export interface DescriptorCount {
@@ -25,11 +25,7 @@ const LOOKED_AT = 4_096;
 /** Asks the C library: Deno lets a program read `/proc/self` with --allow-all alone. Unknown where there is no FFI. */
 export function countDescriptors(): DescriptorCount {
   try {
-    using calls = ProcessCalls.open();
-    const limit = calls.descriptorLimit() ?? Infinity;
-    let open = 0;
-    for (let it = 0; it < Math.min(limit, LOOKED_AT); it++) open += calls.isOpen(it) ? 1 : 0;
-    return { limit, open };
+    return readDescriptorTable(LOOKED_AT);
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     return { limit: Infinity, open: 0 };
