@@ -132,7 +132,7 @@ function fromOptions(args: ParsedArgs): () => Promise<Config> {
     ...optional("log", "logFormat"),
     ...optional("log-level", "logLevel"),
   });
-  return () => Promise.resolve(config);
+  return () => config;
 }
 
 function optionalText<Key extends string>(

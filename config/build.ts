@@ -25,7 +25,7 @@ import { buildRules } from "./rule_build.ts";
 import type { WrittenConfig } from "./schema.ts";
 import { withPort } from "./service_rules.ts";
 import type { WrittenService } from "./service_schema.ts";
-import { buildTcpOptions } from "./tcp_schema.ts";
+import { buildTcpOptions } from "./tcp_build.ts";
 
 /** Interval while a change is being confirmed, unless the normal one is shorter still. */
 const FAST_INTERVAL_MS = 500;

@@ -4,15 +4,11 @@
  * @module
  */
 import * as z from "zod";
-import { ValueError } from "../errors.ts";
-import { parseServer, serverAddress } from "./addresses.ts";
+import { serverAddress } from "./addresses.ts";
+import { INT32_MAX, parseDestination } from "./destination_text.ts";
 import { integer, notText, oneLine, reading, socketPath } from "./fields.ts";
 import { healthCheck } from "./health_schema.ts";
 import { either, section } from "./sections.ts";
-import { shown } from "./shown.ts";
-
-/** Weights and thresholds are signed 32-bit numbers in the kernel. */
-export const INT32_MAX = 2_147_483_647;
 
 const EXAMPLE = "127.0.0.1:3001";
 
@@ -51,7 +47,7 @@ export type WrittenDestination = z.output<typeof destinationSection>;
 
 /** `127.0.0.1:3001` or `127.0.0.1:3001@3`. */
 export const shortDestination = z.string({ error: ({ input }) => notText(input, EXAMPLE) })
-  .transform(reading(parseShort))
+  .transform(reading((text: string): WrittenDestination => parseDestination(text)))
   .meta({ example: `${EXAMPLE}@3`, unit: "address[:port][@weight]" });
 
 /** A destination in either spelling. */
@@ -59,16 +55,3 @@ export const destination = either(`an address such as ${EXAMPLE}@3, or a mapping
   shortDestination,
   destinationSection,
 ]);
-
-function parseShort(text: string): WrittenDestination {
-  const at = text.lastIndexOf("@");
-  const address = at < 0 ? text : text.slice(0, at);
-  const weight = at < 0 ? "1" : text.slice(at + 1);
-  if (!/^\d+$/.test(weight) || Number(weight) > INT32_MAX) {
-    throw new ValueError(
-      "WEIGHT_INVALID",
-      `${shown(text)} has the weight ${shown(weight)}; allowed: whole numbers from 0 to ${INT32_MAX}`,
-    );
-  }
-  return { address: parseServer(address), weight: Number(weight), upperThreshold: 0, lowerThreshold: 0 };
-}

@@ -4,9 +4,10 @@
  * @module
  */
 import { UsageError } from "../errors.ts";
+import { defined } from "./defined.ts";
 import type { Mistake } from "./mistakes.ts";
 import type { Config } from "./model.ts";
-import { validate } from "./validate.ts";
+import { type PlainConfig, rightConfig } from "./right_options.ts";
 
 /** What may be said on the command line; texts as a config file has them. */
 export interface ConfigOptions {
@@ -31,12 +32,24 @@ export interface ConfigOptions {
  * ```ts
  * import assert from "node:assert/strict";
  *
- * const config = configFromOptions({ tcp: [":8080"], udp: [], to: ["127.0.0.1:3001,127.0.0.1:3002@3"] });
+ * const config = await configFromOptions({ tcp: [":8080"], udp: [], to: ["127.0.0.1:3001,127.0.0.1:3002@3"] });
  * assert.deepEqual(config.services[0]?.destinations.map((it) => it.weight), [1, 3]);
  * ```
  */
-export function configFromOptions(options: ConfigOptions): Config {
-  const { tcp, udp, to, scheduler, admin, logFormat, logLevel } = options;
+export async function configFromOptions(options: ConfigOptions): Promise<Config> {
+  const plain = plainConfig(options);
+  const config = rightConfig(plain);
+  if (config !== undefined) return config;
+  const { validate } = await import("./validate.ts");
+  const validated = validate(plain, "");
+  if ("config" in validated) return validated.config;
+  const lines = validated.mistakes.map((it) => `${optionOf(it, options.tcp.length)}: ${it.message}`);
+  // The services share their destinations and their scheduler, and so these mistakes.
+  throw invalid([...new Set(lines)]);
+}
+
+/** What a file would say. */
+function plainConfig({ tcp, udp, to, scheduler, admin, logFormat, logLevel }: ConfigOptions): PlainConfig {
   const destinations = to.flatMap((it) => it.split(",")).map((it) => it.trim()).filter((it) => it !== "");
   const isEmpty = tcp.length + udp.length === 0;
   if (isEmpty && (destinations.length > 0 || scheduler !== undefined)) {
@@ -46,16 +59,12 @@ export function configFromOptions(options: ConfigOptions): Config {
     throw invalid(["--to is missing: name the real servers, as --to 127.0.0.1:3001,127.0.0.1:3002@3"]);
   }
   const service = (protocol: "tcp" | "udp") => (listen: string) =>
-    written({ listen, protocol, destinations, scheduler });
-  const validated = validate({
-    admin: written({ listen: admin }),
-    log: written({ format: logFormat, level: logLevel }),
+    defined({ listen, protocol, destinations, scheduler });
+  return {
+    admin: defined({ listen: admin }),
+    log: defined({ format: logFormat, level: logLevel }),
     services: [...tcp.map(service("tcp")), ...udp.map(service("udp"))],
-  }, "");
-  if ("config" in validated) return validated.config;
-  const lines = validated.mistakes.map((it) => `${optionOf(it, tcp.length)}: ${it.message}`);
-  // The services share their destinations and their scheduler, and so these mistakes.
-  throw invalid([...new Set(lines)]);
+  };
 }
 
 /** Names of the options, by the place in a file that says the same. */
@@ -71,11 +80,6 @@ function optionOf({ path: [section, first, second] }: Mistake, tcpServices: numb
   const key = section === "services" ? second : first;
   if (section === "services" && key === "listen") return Number(first) < tcpServices ? "--tcp" : "--udp";
   return OPTION_OF_KEY[String(key)] ?? "options";
-}
-
-/** Without the options that were not given. */
-function written(values: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }
 
 function invalid(lines: readonly string[]): UsageError {

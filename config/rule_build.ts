@@ -8,7 +8,8 @@ import { STATE } from "../hooks/packet_view.ts";
 import type { Chain, Limit, Match, Rule, Target } from "../hooks/rule.ts";
 import { defined } from "./defined.ts";
 import { defaultServiceName } from "./identity.ts";
-import { RULE_PROTOCOLS, type WrittenMatch, type WrittenRule, type WrittenRules } from "./rule_schema.ts";
+import { RULE_PROTOCOLS } from "./rule_protocols.ts";
+import type { WrittenMatch, WrittenRule, WrittenRules } from "./rule_schema.ts";
 import type { WrittenService } from "./service_schema.ts";
 
 /** Where the chain of each hook hangs. Marks come before everything, decisions in the filter. */

@@ -9,12 +9,10 @@ import { STATE, type StateName } from "../hooks/packet_view.ts";
 import { LOG_LEVELS } from "../hooks/rule.ts";
 import { choice, integer, notText, oneLine, prefix } from "./fields.ts";
 import { suggestion } from "./nearest.ts";
+import { RULE_PROTOCOLS } from "./rule_protocols.ts";
 import { maskedMark, oneOrMore, ports, rate } from "./rule_values.ts";
 import { either, list, mayBeEmpty, section } from "./sections.ts";
 import { shown } from "./shown.ts";
-
-/** IP protocols by the names of /etc/protocols. */
-export const RULE_PROTOCOLS = { tcp: 6, udp: 17, sctp: 132, icmp: 1, icmpv6: 58, esp: 50, ah: 51 } as const;
 
 const BURST = 5;
 

@@ -5,7 +5,9 @@
  */
 import * as z from "zod";
 import { listenAddress } from "./addresses.ts";
+import { LOG_LEVELS } from "../hooks/rule.ts";
 import { LIMITS } from "../limits.ts";
+import { ADMIN_LISTEN, DRAIN, LOG, LOG_FORMATS, TIMEOUTS, WORKERS } from "./defaults.ts";
 import { choice, duration, flag, integer, secret, socketPath } from "./fields.ts";
 import { packetSection } from "./packet_schema.ts";
 import { rulesSection } from "./rule_schema.ts";
@@ -17,7 +19,7 @@ const admin = section({
   listen: either("an address such as 127.0.0.1:9180, or off", [
     word("off"),
     listenAddress("127.0.0.1:9180"),
-  ]).prefault("127.0.0.1:9180")
+  ]).prefault(ADMIN_LISTEN)
     .describe("Address of the admin API (HTTP), or `off`. One that is not loopback needs a `token`."),
   token: secret('"${LVSD_TOKEN}"').optional().describe("Bearer token that the admin API asks for.").meta({
     defaultText: "none",
@@ -32,24 +34,24 @@ const admin = section({
 });
 
 const log = section({
-  format: choice("log format", ["text", "json"]).default("text").describe("Text for people, or JSON lines."),
-  level: choice("log level", ["debug", "info", "warning", "error"]).default("info")
+  format: choice("log format", LOG_FORMATS).default(LOG.format).describe("Text for people, or JSON lines."),
+  level: choice("log level", LOG_LEVELS).default(LOG.level)
     .describe("Least important records that are written."),
-  connections: flag().default(true).describe("One line for each ended connection."),
+  connections: flag().default(LOG.connections).describe("One line for each ended connection."),
 });
 
 // `ipvsadm --set` counts in seconds, up to 31 days.
 const seconds = duration({ least: "1s", most: "31d", wholeSeconds: true });
 const timeouts = section({
-  tcp: seconds.prefault("15m").describe("Quiet TCP connections."),
-  tcpFin: seconds.prefault("2m").describe("TCP connections after a FIN."),
-  udp: seconds.prefault("5m").describe("Quiet UDP sessions."),
+  tcp: seconds.prefault(TIMEOUTS.tcp).describe("Quiet TCP connections."),
+  tcpFin: seconds.prefault(TIMEOUTS.tcpFin).describe("TCP connections after a FIN."),
+  udp: seconds.prefault(TIMEOUTS.udp).describe("Quiet UDP sessions."),
 });
 
 const drain = section({
-  deadline: duration({ least: "0s" }).prefault("30s")
+  deadline: duration({ least: "0s" }).prefault(DRAIN.deadline)
     .describe("How long living connections may go on after SIGTERM."),
-  spread: duration({ least: "0s" }).prefault("5s")
+  spread: duration({ least: "0s" }).prefault(DRAIN.spread)
     .describe("Over how long the rest is reset, so that clients do not all come back at once."),
 });
 
@@ -65,7 +67,7 @@ export const configSection = section({
     "The switches of `net.ipv4.vs.*`, under their kernel names; `lvsd sysctl` changes them while it runs.",
   ),
   workers: either("a number of threads such as 2, or auto", [word("auto"), integer(1, LIMITS.workers)])
-    .prefault("auto")
+    .prefault(WORKERS)
     .describe("Threads of the native engine. `auto` is one less than there are processors, 1 to 8."),
   packet: packetSection.optional().describe(
     "Interfaces of the packet engine, which forwards DR and TUN services (and NAT ones with `engine: packet`); Linux with CAP_NET_RAW.",

@@ -7,7 +7,7 @@ import type { Endpoint } from "../net/endpoint.ts";
 import { formatEndpoint } from "../net/endpoint.ts";
 import { FORWARDING_METHODS } from "../modes/registry.ts";
 import { destinationViolations, type ServiceDemand, serviceViolations } from "../modes/rules.ts";
-import type { ServerAddress } from "./addresses.ts";
+import type { ServerAddress } from "./address_text.ts";
 import { markFamily } from "./identity.ts";
 import type { Mistake } from "./mistakes.ts";
 import type { Path } from "./positions.ts";

@@ -8,6 +8,7 @@ import { LIMITS } from "../limits.ts";
 import { FORWARDING_METHOD_NAMES } from "../modes/registry.ts";
 import { SCHEDULER_NAMES } from "../schedulers/registry.ts";
 import { serverAddress } from "./addresses.ts";
+import { PASSIVE, SERVICE } from "./defaults.ts";
 import { destination } from "./destination_schema.ts";
 import { choice, duration, flag, integer, oneLine, prefix } from "./fields.ts";
 import { healthCheck } from "./health_schema.ts";
@@ -19,20 +20,22 @@ import { either, list, mayBeEmpty, section, word } from "./sections.ts";
 import { tcpOptions } from "./tcp_schema.ts";
 
 const passive = section({
-  failures: integer(1, 1_000).default(3).describe("Failed connects in a row that take a destination down."),
-  eject: duration({ least: "10ms" }).prefault("10s").describe(
+  failures: integer(1, 1_000).default(PASSIVE.failures).describe(
+    "Failed connects in a row that take a destination down.",
+  ),
+  eject: duration({ least: "10ms" }).prefault(PASSIVE.eject).describe(
     "How long it stays down when no active check brings it back; longer with each repetition.",
   ),
-  maxEjectedPercent: integer(0, 100).default(50)
+  maxEjectedPercent: integer(0, 100).default(PASSIVE.maxEjectedPercent)
     .describe("At most this share of a service's destinations is down by passive evidence.")
     .meta({ unit: "percent" }),
 });
 
 const health = {
-  onDown: choice("onDown", ["quiesce", "remove"]).default("quiesce").describe(
+  onDown: choice("onDown", ["quiesce", "remove"]).default(SERVICE.onDown).describe(
     "What being down means: `quiesce` sets the weight to 0 and old connections live, `remove` takes the destination out.",
   ),
-  whenAllDown: choice("whenAllDown", ["refuse", "use-all"]).default("refuse").describe(
+  whenAllDown: choice("whenAllDown", ["refuse", "use-all"]).default(SERVICE.whenAllDown).describe(
     "When every destination is down and there is no `sorryServer`: refuse connections, or use all as if they were up.",
   ),
   sorryServer: serverAddress("127.0.0.1:3009").optional()
@@ -49,16 +52,18 @@ const health = {
 };
 
 const connections = {
-  engine: choice("engine", ["auto", "native", "portable", "packet"]).default("auto").describe(
+  engine: choice("engine", ["auto", "native", "portable", "packet"]).default(SERVICE.engine).describe(
     "What moves the bytes: `native` is the fast engine (Linux, `--allow-ffi`), `portable` works everywhere, `packet` forwards packets (Linux, CAP_NET_RAW, section `packet`); `auto` takes the best there is.",
   ),
-  connectTimeout: duration({ least: "10ms" }).prefault("5s")
+  connectTimeout: duration({ least: "10ms" }).prefault(SERVICE.connectTimeout)
     .describe("Wait for the real server to answer a connect."),
   idleTimeout: duration({ least: "10ms" }).optional()
     .describe("A connection that is quiet for so long is reset.").meta({ defaultText: "`timeouts`" }),
-  retries: integer(0, 10).default(1)
+  retries: integer(0, 10).default(SERVICE.retries)
     .describe("How many other destinations are tried after a failed connect; 0 is the kernel's way."),
-  clientAddress: choice("clientAddress", ["none", "proxy-v1", "proxy-v2", "transparent"]).default("none")
+  clientAddress: choice("clientAddress", ["none", "proxy-v1", "proxy-v2", "transparent"]).default(
+    SERVICE.clientAddress,
+  )
     .describe(
       "How the real server learns the client's address: by a PROXY header, which it must expect, or because lvsd connects from that address (`transparent`: native engine, CAP_NET_ADMIN, see [engines](engines.md#the-clients-own-address)). TCP only.",
     ),
@@ -68,12 +73,12 @@ const connections = {
   maxConnections: integer(1, LIMITS.connectionEntries).optional()
     .describe("Connections at once. TCP only.")
     .meta({ defaultText: "no limit", example: 1_000 }),
-  whenFull: choice("whenFull", ["queue", "refuse"]).default("queue").describe(
+  whenFull: choice("whenFull", ["queue", "refuse"]).default(SERVICE.whenFull).describe(
     `Beyond \`maxConnections\`: up to ${LIMITS.heldConnections} clients wait for their turn, or are reset. TCP only.`,
   ),
-  queueTimeout: duration({ least: "10ms" }).prefault("30s")
+  queueTimeout: duration({ least: "10ms" }).prefault(SERVICE.queueTimeout)
     .describe("Longest wait for a turn; then the client is reset. TCP only."),
-  maxSessions: integer(1, LIMITS.udpSessionsPerService).default(LIMITS.udpSessionsPerService)
+  maxSessions: integer(1, LIMITS.udpSessionsPerService).default(SERVICE.maxSessions)
     .describe("Sessions at once; the least recently used one gives way. UDP only."),
   tcp: tcpOptions.optional()
     .describe("Options of the sockets of the native engine, by the kernel's words. TCP only.")
@@ -104,21 +109,21 @@ export const serviceSection = section({
   mark: integer(1, 2 ** 32 - 1).optional().describe(
     "Firewall mark: one service behind several listeners (`listen: [...]`), or behind those that MARK rules name (`listen: off`).",
   ).meta({ defaultText: "none", example: 7 }),
-  protocol: choice("protocol", ["tcp", "udp"]).default("tcp").describe("Protocol."),
-  scheduler: choice("scheduler", SCHEDULER_NAMES).default("wlc")
+  protocol: choice("protocol", ["tcp", "udp"]).default(SERVICE.protocol).describe("Protocol."),
+  scheduler: choice("scheduler", SCHEDULER_NAMES).default(SERVICE.scheduler)
     .describe("How a destination is chosen for a new connection."),
   flags: list(choice("flag", Object.keys(SCHEDULER_FLAGS)), "[sh-fallback]").prefault([])
     .describe("Scheduler flags, `-b` of ipvsadm. For the schedulers sh and mh only.")
     .meta({ example: ["sh-fallback"] }),
-  mode: choice("mode", FORWARDING_METHOD_NAMES).default("nat")
+  mode: choice("mode", FORWARDING_METHOD_NAMES).default(SERVICE.mode)
     .describe("Forwarding method. dr and tun allow no port mapping."),
-  require: choice("require", ["any", "real"]).default("any").describe(
+  require: choice("require", ["any", "real"]).default(SERVICE.require).describe(
     "`real`: lvsd refuses to start, or to reload, when the mode would only be emulated here.",
   ),
   persistence: persistence.optional().describe(
     "A client's connections go to one destination: `5m`, or `{timeout: 5m, netmask: 24}`.",
   ).meta({ defaultText: "off", example: "5m" }),
-  onePacket: flag().default(false).describe("Schedule every datagram by itself. UDP only."),
+  onePacket: flag().default(SERVICE.onePacket).describe("Schedule every datagram by itself. UDP only."),
   ...connections,
   ...access,
   ...health,

@@ -4,8 +4,6 @@
  * @module
  */
 import type * as z from "zod";
-import type { TcpOptions } from "../net/tcp_options.ts";
-import { defined } from "./defined.ts";
 import { duration, integer } from "./fields.ts";
 import { section } from "./sections.ts";
 
@@ -47,18 +45,5 @@ export const tcpOptions = section({
     .meta({ unit: "microseconds", defaultText: "`net.core.busy_read`", example: 50 }),
 });
 
-/** As the engines have it. */
-export function buildTcpOptions(written: z.output<typeof tcpOptions>): TcpOptions {
-  const { userTimeout, deferAccept, fastOpen, busyPoll } = written;
-  return defined({
-    userTimeoutMs: userTimeout,
-    keepAlive: written.keepAlive === undefined ? undefined : {
-      idleMs: written.keepAlive.idle,
-      intervalMs: written.keepAlive.interval,
-      count: written.keepAlive.count,
-    },
-    deferAcceptMs: deferAccept,
-    fastOpenClients: fastOpen,
-    busyPollMicroseconds: busyPoll,
-  });
-}
+/** Socket options as they were read. */
+export type WrittenTcpOptions = z.output<typeof tcpOptions>;

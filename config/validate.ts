@@ -5,13 +5,11 @@
  * @module
  */
 import { buildConfig } from "./build.ts";
-import { CONFIG_RULES } from "./config_rules.ts";
+import { crossMistakes } from "./cross_mistakes.ts";
 import { type Mistake, mistakesOf } from "./mistakes.ts";
 import type { Config } from "./model.ts";
-import { type ReadableConfig, readableConfig } from "./readable.ts";
-import { ruleMistakes } from "./rule_rules.ts";
+import { readableConfig } from "./readable.ts";
 import { configSection } from "./schema.ts";
-import { SERVICE_RULES } from "./service_rules.ts";
 
 /** One of the two. */
 export type Validated = { readonly config: Config } | { readonly mistakes: readonly Mistake[] };
@@ -25,14 +23,4 @@ export function validate(plain: unknown, file: string): Validated {
   ];
   if (result.success && mistakes.length === 0) return { config: buildConfig(result.data, file) };
   return { mistakes };
-}
-
-function crossMistakes(config: ReadableConfig): Mistake[] {
-  return [
-    ...config.services.flatMap((service, i) =>
-      SERVICE_RULES.flatMap((rule) => [...rule(service, ["services", i])])
-    ),
-    ...CONFIG_RULES.flatMap((rule) => [...rule(config)]),
-    ...ruleMistakes(config),
-  ];
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { configFromOptions } from "../config/from_options.ts";
+import { rightConfig } from "../config/right_options.ts";
 import type { DestinationConfig, PersistenceConfig, ServiceConfig } from "../config/model.ts";
 import { engineName, engineNumber } from "../director/persistence_engines.ts";
 import type { ServiceKey } from "../director/specs.ts";
@@ -13,11 +13,11 @@ import { formatEndpoint } from "../net/endpoint.ts";
 import { PROTOCOL } from "../net/flow.ts";
 import { maskWords } from "../net/prefix.ts";
 
-const EXAMPLE = { tcp: ["127.0.0.1:1"], udp: [], to: ["127.0.0.1:2"] };
+const EXAMPLE = { listen: "127.0.0.1:1", protocol: "tcp", destinations: ["127.0.0.1:2"] } as const;
 
 /** Everything that a rule does not say, as a config file that does not say it either. */
 export function unsaidSettings(): ServiceConfig {
-  const [service] = configFromOptions(EXAMPLE).services;
+  const service = rightConfig({ admin: {}, log: {}, services: [EXAMPLE] })?.services[0];
   if (service === undefined) throw new Error("the example has one service");
   const { healthCheck: _unchecked, passive: _unwatched, ...settings } = service;
   return { ...settings, destinations: [] };
