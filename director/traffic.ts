@@ -236,9 +236,17 @@ export class Traffic implements Omit<TrafficEntrance, "destinationAddress">, Str
   #retire(old: number, verdict: Verdict): void {
     const row = this.#table.slotOf(old);
     if (row === 0) return;
+    // Whoever hears of the end may ask for another verdict. One by one: a client that opens and closes uses its ports again
+    // within seconds, so this is done for each of its connections.
     const { action, reason, service, destination, entry, destinationPort, isNew } = verdict;
     this.#entries.end(row, "rescheduled");
-    Object.assign(verdict, { action, reason, service, destination, entry, destinationPort, isNew });
+    verdict.action = action;
+    verdict.reason = reason;
+    verdict.service = service;
+    verdict.destination = destination;
+    verdict.entry = entry;
+    verdict.destinationPort = destinationPort;
+    verdict.isNew = isNew;
   }
 
   #hang(flow: Flow, row: number): Verdict {

@@ -28,6 +28,7 @@ export const TCP_OPTION = {
   keepCount: 6,
   deferAccept: 9,
   info: 11,
+  quickAck: 12,
   userTimeout: 18,
   fastOpen: 23,
 } as const;
@@ -49,7 +50,7 @@ export const IP_OPTION = {
 /** Level `udp` (linux/udp.h): trains of datagrams, cut up on the way out and put together on the way in. */
 export const UDP_OPTION = { segment: 103, receiveTrains: 104 } as const;
 
-export const MESSAGE = { noSignal: 0x4000, dontWait: 0x40 } as const;
+export const MESSAGE = { noSignal: 0x4000, dontWait: 0x40, more: 0x8000 } as const;
 export const SHUTDOWN_WRITE = 1;
 
 /** Flags of `splice`: pages are moved, and it never waits. */

@@ -155,6 +155,11 @@ export class Sockets {
     this.setOption(descriptor, LEVEL.tcp, TCP_OPTION.noDelay, 1);
   }
 
+  /** Whether an acknowledgement leaves now, or waits for bytes that take it along (tcp(7)). */
+  setQuickAck(descriptor: number, isQuick: boolean): void {
+    this.setOption(descriptor, LEVEL.tcp, TCP_OPTION.quickAck, isQuick ? 1 : 0);
+  }
+
   /** The error that waits on a socket, 0 for none; asking takes it. */
   takeError(descriptor: number): number {
     this.#length[0] = 4;
@@ -180,6 +185,11 @@ export class Sockets {
 
   send(descriptor: number, address: Address, bytes: number): number {
     return this.libc.send(descriptor, address, bytes, MESSAGE.noSignal);
+  }
+
+  /** The last bytes before {@linkcode endWriting} or a close, which follows at once: they leave in one segment with the end. */
+  sendBeforeEnd(descriptor: number, address: Address, bytes: number): number {
+    return this.libc.send(descriptor, address, bytes, MESSAGE.noSignal | MESSAGE.more);
   }
 
   /** Ends the way to the peer: it sees the end of the stream. */

@@ -33,6 +33,9 @@ function dial(
   const descriptor = sockets.open(target.family, SOCKET.stream);
   if (descriptor < 0) return descriptor;
   for (const { level, option, value } of serverSocket) sockets.setOption(descriptor, level, option, value);
+  // The last acknowledgement of the handshake waits for the client's first bytes, which are often there already: a segment
+  // less, and the server wakes up to a question. See TcpSide.endHandshake for those that are not.
+  sockets.setQuickAck(descriptor, false);
   let result = from === undefined ? 0 : sockets.bindForeign(descriptor, from.family, from.client, port);
   if (result >= 0) result = sockets.libc.connect(descriptor, target.nameAddress, target.name.length);
   if (result >= 0 || result === -ERRNO.EINPROGRESS) return descriptor;

@@ -273,18 +273,18 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
 
   #connected(): void {
     const { traffic, clock, events, timers } = this.#parts;
-    const { flow } = this;
     this.#stage = STAGE.flowing;
     timers.stop(this.id);
     events.connectSucceeded(this.destination);
-    traffic.segment(flow, DIRECTION.output, TCP_FLAG.syn | TCP_FLAG.ack, 0, clock.nowMs);
-    traffic.segment(flow, DIRECTION.input, TCP_FLAG.ack, 0, clock.nowMs);
+    traffic.segment(this.flow, DIRECTION.output, TCP_FLAG.syn | TCP_FLAG.ack, 0, clock.nowMs);
+    traffic.segment(this.flow, DIRECTION.input, TCP_FLAG.ack, 0, clock.nowMs);
     const { sendProxy = "none", idleTimeoutMs } = this.#options ?? {};
     if (idleTimeoutMs !== undefined) this.#waitAtMost(idleTimeoutMs);
-    if (sendProxy !== "none") this.#input.keep(proxyHeaderFor(flow, sendProxy));
+    if (sendProxy !== "none") this.#input.keep(proxyHeaderFor(this.flow, sendProxy));
     if (this.#header.early !== undefined) this.#input.keepPayload(this.#header.early);
     this.#header.end();
     this.#input.pump();
+    if (this.isFlowing) this.#server.endHandshake();
     if (this.isFlowing && this.#server.isReadable) this.#output.pump();
   }
 
@@ -335,8 +335,8 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
   wayDone(way: TcpWay): void {
     const opposite = way === this.#input ? this.#output : this.#input;
     if (!opposite.isDone) {
-      // At the end of the turn: a client that has its answer often closes by itself meanwhile. That saves a shutdown, and
-      // leaves the TIME_WAIT to it.
+      if (way.isHeldBack) return way.target.endWriting();
+      // At the end of the turn: a client that has its answer often closes by itself meanwhile, and keeps the TIME_WAIT.
       this.#endingWay = way;
       this.#parts.reactor.again(this);
       return;

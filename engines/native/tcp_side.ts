@@ -92,6 +92,11 @@ export class TcpSide implements Watched {
     return fresh;
   }
 
+  /** Nothing was there to take the handshake's last acknowledgement along: the peer may be the one that speaks first. */
+  endHandshake(): void {
+    if (this.writes === 0) this.#parts.sockets.setQuickAck(this.descriptor, true);
+  }
+
   /** Ends the own stream; the other way stays open. */
   endWriting(): void {
     this.#parts.sockets.endWriting(this.descriptor);

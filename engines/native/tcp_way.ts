@@ -55,6 +55,8 @@ export class TcpWay implements Unfinished {
   lastMs = 0;
   /** The end of the stream was passed on. */
   isDone = false;
+  /** The kernel holds the last bytes back until the target's own stream is ended. */
+  isHeldBack = false;
   readonly source: TcpSide;
   readonly target: TcpSide;
   readonly #parts: WorkerParts;
@@ -87,6 +89,7 @@ export class TcpWay implements Unfinished {
     this.bytes = 0;
     this.lastMs = nowMs;
     this.isDone = false;
+    this.isHeldBack = false;
     this.#sourceEnded = false;
     this.#run = 0;
     this.#uncounted = 0;
@@ -216,11 +219,14 @@ export class TcpWay implements Unfinished {
   }
 
   /** How many bytes the target took; below 0 when it broke off. */
-  #send(address: Address, length: number): number {
+  #send(address: Address, length: number, isLast = false): number {
     const { target } = this;
+    const { sockets } = this.#parts;
     // Nothing can be held back behind a first write, and short connections write once.
-    if (target.writes++ === 1) this.#parts.sockets.setNoDelay(target.descriptor);
-    const sent = this.#parts.sockets.send(target.descriptor, address, length);
+    if (target.writes++ === 1) sockets.setNoDelay(target.descriptor);
+    const sent = isLast
+      ? sockets.sendBeforeEnd(target.descriptor, address, length)
+      : sockets.send(target.descriptor, address, length);
     if (sent >= 0) return sent;
     if (sent === -ERRNO.EAGAIN || sent === -ERRNO.EINTR) return 0;
     this.#error = -sent;
@@ -241,19 +247,22 @@ export class TcpWay implements Unfinished {
       const length = sockets.libc.receive(source.descriptor, address, bytes.length, 0);
       if (length <= 0) return this.#stopped(length);
       this.bytes += length;
-      const sent = this.#send(address, length);
-      if (sent < 0) return MOVED.targetBroke;
       const isDrained = length < bytes.length && !source.isDivided;
       if (isDrained) source.isReadable = false;
       // The end was seen before this read, which found less than it had room for: nothing comes after.
       if (isDrained && source.hasEnded) this.#sourceEnded = true;
+      const sent = this.#send(address, length, this.#sourceEnded);
+      if (sent < 0) return MOVED.targetBroke;
       if (sent < length) {
         const kept = this.#kept = this.#emptyBuffer();
         kept.bytes.set(bytes.subarray(sent, length));
         this.#keptTo = length - sent;
         return this.#waitForTarget();
       }
-      if (this.#sourceEnded) return MOVED.ended;
+      if (this.#sourceEnded) {
+        this.isHeldBack = true;
+        return MOVED.ended;
+      }
       if (isDrained) return MOVED.all;
     }
     return MOVED.some;

@@ -1,0 +1,131 @@
+/** What the native engine saves of segments, and what that must not cost. */
+import assert from "node:assert/strict";
+import { IpAddress } from "../../../net/address.ts";
+import { ERRNO } from "../../../sys/errno.ts";
+import { addressOf, Libc } from "../../../sys/libc.ts";
+import { socketAddress } from "../../../sys/socket_address.ts";
+import { MESSAGE, SOCKET } from "../../../sys/socket_numbers.ts";
+import { Sockets } from "../../../sys/sockets.ts";
+import { member } from "../../conformance/engines/tcp_native_engine.ts";
+import { openSetting, type TcpSetting } from "../../conformance/engines/tcp_setting.ts";
+
+const ignore = Deno.build.os !== "linux";
+const LOOPBACK = IpAddress.parse("127.0.0.1");
+
+/** Sockets of this thread whose every segment is known, as those of node:net are not. */
+class BarePeers implements Disposable {
+  readonly #libc = Libc.open();
+  readonly #sockets = new Sockets(this.#libc);
+  readonly #listener = this.#sockets.listen({ address: LOOPBACK, port: 0 }, { backlog: 16, options: [] });
+  readonly #open: number[] = [this.#listener];
+
+  get port(): number {
+    return this.#sockets.localEndpoint(this.#listener).port;
+  }
+
+  /** A client that says something at once, unless that is nothing. */
+  connect(setting: TcpSetting, text: string): number {
+    const socket = this.#sockets.open(4, SOCKET.stream);
+    this.#open.push(socket);
+    const name = socketAddress({ address: LOOPBACK, port: setting.to.port });
+    assert.equal(this.#libc.connect(socket, addressOf(name), name.length), -ERRNO.EINPROGRESS);
+    if (text !== "") this.send(socket, text);
+    return socket;
+  }
+
+  send(socket: number, text: string, flags = 0): void {
+    const bytes = new TextEncoder().encode(text);
+    assert.equal(this.#libc.send(socket, addressOf(bytes), bytes.length, flags), bytes.length);
+  }
+
+  /** Sends text and the end of the stream in one segment. */
+  sendLast(socket: number, text: string): void {
+    this.send(socket, text, MESSAGE.more);
+    this.#sockets.endWriting(socket);
+  }
+
+  accept(): Promise<number> {
+    return this.#until(() => {
+      const socket = this.#sockets.accept(this.#listener);
+      if (socket >= 0) this.#open.push(socket);
+      return socket;
+    });
+  }
+
+  /** Resolves with the number of bytes of the next read, 0 at the end. */
+  read(socket: number): Promise<number> {
+    const bytes = new Uint8Array(1_024);
+    return this.#until(() => this.#libc.receive(socket, addressOf(bytes), bytes.length, 0));
+  }
+
+  segmentsIn(socket: number): number {
+    return this.#sockets.receivedSegments(socket);
+  }
+
+  async #until(call: () => number): Promise<number> {
+    for (;;) {
+      const result = call();
+      if (result !== -ERRNO.EAGAIN) return result;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const it of this.#open) this.#sockets.close(it);
+    this.#libc[Symbol.dispose]();
+  }
+}
+
+Deno.test({
+  name: "native: the last bytes and the end of the stream leave in one segment, as they came",
+  ignore,
+  fn: async () => {
+    await using setting = await openSetting(member);
+    using peers = new BarePeers();
+    setting.addDestination("127.0.0.1", peers.port);
+    const client = peers.connect(setting, "");
+    peers.sendLast(await peers.accept(), "goodbye");
+    assert.equal(await peers.read(client), 7);
+    assert.equal(await peers.read(client), 0);
+    assert.equal(peers.segmentsIn(client), 2, "SYN and ACK, then everything");
+  },
+});
+
+Deno.test({
+  name: "native: a question that waits goes with the end of the handshake",
+  ignore,
+  fn: async () => {
+    await using setting = await openSetting(member);
+    using peers = new BarePeers();
+    setting.addDestination("127.0.0.1", peers.port);
+    const segments: number[] = [];
+    // The question may be later than the handshake: this thread and the worker run side by side.
+    for (let i = 0; i < 50; i++) {
+      peers.connect(setting, "question");
+      const served = await peers.accept();
+      assert.equal(await peers.read(served), 8);
+      segments.push(peers.segmentsIn(served));
+    }
+    assert.equal(Math.min(...segments), 2, `SYN, then everything: ${segments}`);
+  },
+});
+
+Deno.test({
+  name: "native: a server that speaks first does not wait for the end of the handshake",
+  ignore,
+  fn: async () => {
+    await using setting = await openSetting(member);
+    using peers = new BarePeers();
+    setting.addDestination("127.0.0.1", peers.port);
+    let leastMs = Infinity;
+    for (let i = 0; i < 20; i++) {
+      const startMs = performance.now();
+      const client = peers.connect(setting, "");
+      peers.send(await peers.accept(), "welcome");
+      assert.equal(await peers.read(client), 7);
+      leastMs = Math.min(leastMs, performance.now() - startMs);
+    }
+    // The kernel holds an acknowledgement back for 200 ms (TCP_DELACK_MAX), each time.
+    assert.ok(leastMs < 150, `${leastMs} ms`);
+  },
+});
