@@ -6,7 +6,8 @@
 import { configFromOptions } from "../config/from_options.ts";
 import type { Config } from "../config/model.ts";
 import { assertTrusted } from "../config/trusted_file.ts";
-import { runProcess } from "../daemon/process.ts";
+import { threadsWanted } from "../daemon/native_place.ts";
+import { ThreadStock } from "../engines/native/thread_stock.ts";
 import { EXIT, SystemError, UsageError } from "../errors.ts";
 import { becomeUser } from "./change_user.ts";
 import { type CliContext, type Command, type ParsedArgs, textOption, textOptions } from "./command.ts";
@@ -65,9 +66,14 @@ async function runDirector(args: ParsedArgs, context: CliContext): Promise<numbe
   const load = file === undefined ? fromOptions(args) : fromFile(args, file, context);
   const config = await load();
   changeUser(args, config);
+  // They load while this thread loads the rest.
+  using threads = new ThreadStock();
+  threads.fill(threadsWanted(config));
+  const { runProcess } = await import("../daemon/process.ts");
   await runProcess({
     config,
     load,
+    threads,
     version: VERSION,
     watch: args.values["watch"] === true,
     setsUpNetwork: args.values["setup-network"] === true,

@@ -11,7 +11,8 @@ import { LvsdError } from "../errors.ts";
 import { type HealthChange, Monitor } from "../healthcheck/monitor.ts";
 import type { Random } from "../net/random.ts";
 import { type ConnectWitness, EngineLog } from "./engine_log.ts";
-import { Engines, packetPlace, workerCount } from "./engines.ts";
+import { Engines, packetPlace } from "./engines.ts";
+import { workerCount } from "./native_place.ts";
 import type { DaemonOptions } from "./options.ts";
 import { OwnListeners } from "./own_listeners.ts";
 import { recordedDirector } from "./recorded.ts";
@@ -53,12 +54,9 @@ export function assemble(options: DaemonOptions, questions: AssemblyQuestions): 
   const healthIds = new Map<number, string>();
   const ownListeners = new OwnListeners(localAddresses);
   const monitor = new Monitor<string>({ clock, random, dialer, onChange: questions.healthChanged });
-  const events = new EngineLog({
-    logger,
-    serviceName: questions.serviceName,
-    logConnections: config.log.connections,
-    witness: witnessFor(monitor, healthIds),
-  });
+  const { serviceName } = questions;
+  const witness = witnessFor(monitor, healthIds);
+  const events = new EngineLog({ logger, serviceName, logConnections: config.log.connections, witness });
   const workers = workerCount(config.workers);
   const packet = packetPlace(config.packet, workers);
   const { director, record, flights } = recordedDirector({
@@ -74,7 +72,7 @@ export function assemble(options: DaemonOptions, questions: AssemblyQuestions): 
     director,
     random,
     logger,
-    serviceName: questions.serviceName,
+    serviceName,
     counted: () => engines.ruleCounters,
     onZero: () => engines.zeroRuleCounters(),
   });
@@ -85,6 +83,7 @@ export function assemble(options: DaemonOptions, questions: AssemblyQuestions): 
     clock,
     random,
     workers,
+    threads: options.threads,
     packet,
     onLog: (packet) => rules.log(packet),
     flights,

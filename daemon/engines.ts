@@ -9,7 +9,7 @@ import type { Director } from "../director/director.ts";
 import type { TrafficEntrance } from "../director/verdict.ts";
 import type { Binding, Engine, EngineEvents } from "../engines/engine.ts";
 import { type ConnectionJudge, NativeEngine } from "../engines/native/native.ts";
-import { programFolder } from "../engines/native/worker_thread.ts";
+import type { ThreadStock } from "../engines/native/thread_stock.ts";
 import { HandOverEngine } from "../engines/hand_over/hand_over.ts";
 import { PacketEngine } from "../engines/packet/packet_engine.ts";
 import type { Surroundings } from "../engines/packet/packet_path.ts";
@@ -25,6 +25,7 @@ import type { Random } from "../net/random.ts";
 import { FrameSender } from "../sys/frame_sender.ts";
 import { PacketLibrary } from "../sys/packet_library.ts";
 import { PacketSocket } from "../sys/packet_socket.ts";
+import { engineObstacle, nativeObstacle } from "./native_place.ts";
 
 /** Least memory of a packet socket's ring. */
 const TRIAL = { ringBytes: 1 << 20, queueBytes: 1 << 20 } as const;
@@ -38,6 +39,8 @@ export interface EngineParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly workers: number;
+  /** Threads for them that were started beforehand. */
+  readonly threads?: ThreadStock | undefined;
   readonly packet: PacketPlace;
   /** A LOG rule met a packet in the packet engine. */
   readonly onLog: (packet: LoggedPacket) => void;
@@ -77,29 +80,6 @@ function packetSocketObstacle({ interfaces }: PacketConfig): string {
     if (error instanceof SystemError) return error.message;
     throw error;
   }
-}
-
-/** Why the native engine cannot run here, `""` when it can. */
-export function nativeObstacle(): string {
-  return engineObstacle("native");
-}
-
-function engineObstacle(engine: "native" | "packet"): string {
-  if (Deno.build.os !== "linux") return `the ${engine} engine is for Linux, and this is ${Deno.build.os}`;
-  if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") {
-    return `the ${engine} engine needs --allow-ffi, which was not given`;
-  }
-  const path = programFolder();
-  if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") {
-    return `the ${engine} engine needs --allow-read=${path} for its workers, which was not given`;
-  }
-  return "";
-}
-
-/** Threads of the native engine, 0 where it cannot run. `auto` leaves one processor to the rest of the program. */
-export function workerCount(wished: number | "auto"): number {
-  if (nativeObstacle() !== "") return 0;
-  return wished === "auto" ? Math.max(1, Math.min(8, navigator.hardwareConcurrency - 1)) : wished;
 }
 
 /** The packet engine's thread has the number behind those of the native engine. */

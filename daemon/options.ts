@@ -7,6 +7,7 @@ import type { Logger } from "@logtape/logtape";
 import type { ReloadOutcome } from "../admin/source.ts";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config/model.ts";
+import type { ThreadStock } from "../engines/native/thread_stock.ts";
 import type { Dialer } from "../healthcheck/check.ts";
 import type { Random } from "../net/random.ts";
 import type { LocalAddresses } from "./own_listeners.ts";
@@ -24,6 +25,8 @@ export interface DaemonOptions {
   readonly dialer: Dialer;
   readonly lookUpName: LookUpName;
   readonly localAddresses: LocalAddresses;
+  /** For the native engine's workers. */
+  readonly threads?: ThreadStock | undefined;
   /** Where changes made by ipvsadm are kept across restarts; undefined keeps them nowhere. */
   readonly stateFile?: string | undefined;
   /** Called before each reload without, after it with what came of it. */

@@ -6,7 +6,7 @@
 import { dirname, resolve } from "node:path";
 import { bindingPathOf } from "../admin/control_socket.ts";
 import type { Config, DestinationConfig, ServiceConfig } from "../config/model.ts";
-import { programFolder } from "../engines/native/worker_thread.ts";
+import { programFolder } from "../engines/native/thread_stock.ts";
 import { formatEndpoint, isNamed } from "../net/endpoint.ts";
 import { OWN_VARIABLES } from "./permission_table.ts";
 

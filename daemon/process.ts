@@ -14,6 +14,7 @@ import { controlSocketPlace, currentSurroundings } from "../admin/socket_path.ts
 import { SystemClock } from "../clock.ts";
 import type { Config } from "../config/model.ts";
 import { LvsdError, permissionError } from "../errors.ts";
+import type { ThreadStock } from "../engines/native/thread_stock.ts";
 import { SystemDialer } from "../healthcheck/dialer.ts";
 import { SeededRandom } from "../net/random.ts";
 import { Daemon } from "./daemon.ts";
@@ -36,6 +37,7 @@ export interface ProcessOptions {
   readonly watch: boolean;
   /** See {@linkcode DaemonOptions}. */
   readonly stateFile?: string;
+  readonly threads?: ThreadStock;
   /** Called when everything is up; a rejection ends the process. */
   readonly ready?: (running: RunningProcess) => void | Promise<void>;
 }

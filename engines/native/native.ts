@@ -36,6 +36,7 @@ import { listenTcp } from "./listeners.ts";
 import type { OpenCommand, Report } from "./messages.ts";
 import { type BindingOwner, NativeBinding } from "./native_binding.ts";
 import { applyOptions, listenerOptions, switchedOff } from "./socket_options.ts";
+import { ThreadStock } from "./thread_stock.ts";
 import { listenUdp } from "./udp_listeners.ts";
 import { monotonicMs } from "./worker_clock.ts";
 import type { WorkerListener, WorkerThread } from "./worker_thread.ts";
@@ -62,6 +63,8 @@ export interface NativeEngineOptions {
   readonly workers: number;
   /** What is known of the process's file descriptors; asked for when not given. */
   readonly descriptors?: DescriptorCount;
+  /** Where its threads come from. */
+  readonly threads?: ThreadStock | undefined;
   /** Connection entries of each worker; the limit's if not given. */
   readonly connectionEntries?: number;
   /** Memory of a `FlightRing` for each worker, where what they decide is to be remembered. */
@@ -110,6 +113,7 @@ export class NativeEngine implements Engine, BindingOwner, WorkerListener {
       clock,
       random,
       listener: this,
+      threads: options.threads ?? new ThreadStock(),
       common: {
         store: store.buffer,
         clockZeroMs: isSystemTime ? monotonicMs(this.#libc) - clock.nowMs() : undefined,

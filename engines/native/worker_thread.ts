@@ -3,22 +3,12 @@
  *
  * @module
  */
-import { fileURLToPath } from "node:url";
 import type { EventFd } from "../../sys/event_fd.ts";
-import { isFromSources, workerModule } from "../../sys/worker_module.ts";
 import type { EndedConnection } from "../engine.ts";
 import type { EngineMemory } from "./engine_memory.ts";
 import type { EventRecord } from "./event_record.ts";
 import { createEventRing, EventReader, type TakeEvent } from "./event_ring.ts";
 import type { Command, Report, WorkerStart } from "./messages.ts";
-
-/** Folder of the program: a worker is loaded at run time, which takes the permission to read all that it imports. */
-export function programFolder(): string {
-  return fileURLToPath(new URL(isFromSources(import.meta.url) ? "../.." : ".", import.meta.url)).replace(
-    /\/$/,
-    "",
-  );
-}
 
 /** What a worker says, and that it is gone. */
 export interface WorkerListener {
@@ -36,6 +26,15 @@ export type CommonStart =
     /** Flight rings by worker, from 1; one that takes a dead one's place goes on with its ring. */
     readonly flights: readonly ArrayBufferLike[];
   };
+
+/** What one worker has of its own. */
+export interface WorkerPlace {
+  readonly number: number;
+  readonly bell: EventFd;
+  readonly seed: number;
+  /** Nobody has told it anything yet. */
+  readonly thread: Worker;
+}
 
 /** One thread. Ends with {@linkcode stop}, or dies. */
 export class WorkerThread {
@@ -58,10 +57,8 @@ export class WorkerThread {
   #cause: Error | undefined;
 
   constructor(
-    number: number,
-    bell: EventFd,
+    { number, bell, seed, thread }: WorkerPlace,
     memory: EngineMemory,
-    seed: number,
     common: CommonStart,
     listener: WorkerListener,
   ) {
@@ -85,8 +82,7 @@ export class WorkerThread {
       events,
       seed,
     } satisfies Omit<WorkerStart, "port"> & { port: MessagePort };
-    // Deno's own kind of worker: making one of node:worker_threads holds this thread up for 65 ms in place of 18.
-    this.#worker = new Worker(workerModule("worker", import.meta.url), { type: "module" });
+    this.#worker = thread;
     this.#worker.onmessage = () => this.#gone();
     this.#worker.onerror = (event) => {
       // Unprevented, it would be this thread's error too.

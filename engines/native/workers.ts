@@ -10,6 +10,7 @@ import { EventFd } from "../../sys/event_fd.ts";
 import type { Libc } from "../../sys/libc.ts";
 import type { EngineMemory } from "./engine_memory.ts";
 import type { Command } from "./messages.ts";
+import type { ThreadStock } from "./thread_stock.ts";
 import { type CommonStart, type WorkerListener, WorkerThread } from "./worker_thread.ts";
 
 /** What workers are made from. */
@@ -19,6 +20,7 @@ export interface WorkersParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly listener: WorkerListener;
+  readonly threads: ThreadStock;
   readonly common: CommonStart;
   /** What a fresh worker is told first. */
   readonly welcome: () => readonly Command[];
@@ -58,9 +60,10 @@ export class Workers {
   }
 
   #startOne(number: number, bell: EventFd): WorkerThread {
-    const { memory, random, common, listener, welcome, clock } = this.#parts;
+    const { memory, random, common, listener, threads, welcome, clock } = this.#parts;
     const startMs = clock.nowMs();
-    const thread = new WorkerThread(number, bell, memory, random.below(2 ** 32), common, {
+    const place = { number, bell, seed: random.below(2 ** 32), thread: threads.take() };
+    const thread = new WorkerThread(place, memory, common, {
       reported: (worker, report) => listener.reported(worker, report),
       happened: (record, ended) => listener.happened(record, ended),
       lost: (worker, events) => listener.lost(worker, events),

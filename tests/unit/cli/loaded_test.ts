@@ -48,7 +48,7 @@ Deno.test("loaded: a command that is not known yet costs no package but that of 
 });
 
 Deno.test("loaded: lvsd run without a file reads no YAML and builds no schema, and no scrape is prepared", async () => {
-  const loaded = await loadedWith("main.ts", "cli/run.ts");
+  const loaded = await loadedWith("main.ts", "cli/run.ts", "daemon/process.ts");
   for (const it of ["hono", "@logtape/logtape"]) assert.ok(loaded.has(it), `${it} is not seen`);
   for (const it of ["yaml", "zod", "prom-client"]) {
     assert.ok(!loaded.has(it), `${it} is loaded`);
