@@ -68,6 +68,13 @@ export const LIMITS = {
   /** Accepted connections of one service that wait for `maxConnections`, where accept itself cannot wait. */
   heldConnections: 1_024,
   /**
+   * Connects of the portable engine that are begun before it looks for answers. The runtime hears of 128 things in one turn
+   * of its loop (tokio's budget); 64 connects take 10 ms, and 200 ms where the processor has 20 others to serve.
+   */
+  freshConnects: 64,
+  /** After this time, milliseconds, a server is taken for a slow one, for which others no longer wait. */
+  freshConnectMs: 10,
+  /**
    * File descriptors that stay free of client traffic, a thousandth of all each: for files, admin, checks, and for a burst
    * of accepts. At least for the program itself, at most for one full backlog.
    */

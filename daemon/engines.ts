@@ -30,6 +30,12 @@ import { engineObstacle, nativeObstacle } from "./native_place.ts";
 /** Least memory of a packet socket's ring. */
 const TRIAL = { ringBytes: 1 << 20, queueBytes: 1 << 20 } as const;
 
+/** What TCP of the portable engine is made of, in its reason. */
+const TCP_SOCKETS = {
+  "handles": "TCP on the runtime's own handles",
+  "node:net": "TCP on node:net, which is slower: this runtime does not show what is under it",
+} as const;
+
 /** What engines are made of. */
 export interface EngineParts {
   readonly director: Director;
@@ -61,6 +67,8 @@ export interface PacketPlace {
 export interface EngineWish {
   readonly engine?: Binding["options"]["engine"] | undefined;
   readonly mode?: Binding["options"]["mode"] | undefined;
+  /** Absent: both. */
+  readonly protocol?: Binding["protocol"];
 }
 
 /** Why the packet engine cannot run here, `""` when it can. */
@@ -134,7 +142,13 @@ export class Engines {
   }
 
   /** The engine of a service with this wish. */
-  choiceFor({ engine = "auto", mode = "nat" }: EngineWish): EngineChoice {
+  choiceFor(wish: EngineWish): EngineChoice {
+    const choice = this.#choiceFor(wish);
+    if (choice.engine !== this.#portable || wish.protocol === "udp") return choice;
+    return { engine: choice.engine, reason: `${choice.reason}; ${TCP_SOCKETS[this.#portable.tcpSockets]}` };
+  }
+
+  #choiceFor({ engine = "auto", mode = "nat" }: EngineWish): EngineChoice {
     const native = this.#native;
     if (engine === "packet" || (engine === "auto" && mode !== "nat" && this.#packet !== undefined)) {
       if (this.#packet === undefined) return this.#portableBecause(this.packetObstacle);

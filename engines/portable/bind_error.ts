@@ -19,7 +19,7 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
       } 'sport = :${listen.port}', or choose another port`,
   ],
   EADDRNOTAVAIL: ["ADDRESS_NOT_LOCAL", explainNotLocal],
-  // What node:net of Deno 2.9 reports for the same.
+  // What Deno 2.9 reports for the same.
   EINVAL: ["ADDRESS_NOT_LOCAL", explainNotLocal],
   EACCES: ["PERMISSION_DENIED", explainPermission],
   EPERM: ["PERMISSION_DENIED", explainPermission],

@@ -7,6 +7,8 @@ import type { Clock, Timer } from "../../clock.ts";
 
 /** A timer this late, milliseconds, means that the program stood still: what was waited for may be there already. */
 const STOOD_STILL_MS = 50;
+/** Time for that to be handled, milliseconds: a timer of 0 fires before the runtime asks the system for news. */
+const CATCH_UP_MS = 5;
 
 /** Something that has to be finished by a time. */
 export interface Due {
@@ -69,7 +71,7 @@ export class Deadlines<T extends Due> {
   #fire(isSure = false): void {
     const nowMs = this.#clock.nowMs();
     if (!isSure && nowMs - this.#timerAtMs > STOOD_STILL_MS) {
-      this.#timer = this.#clock.after(0, () => this.#fire(true));
+      this.#timer = this.#clock.after(CATCH_UP_MS, () => this.#fire(true));
       return;
     }
     this.#timerAtMs = Infinity;

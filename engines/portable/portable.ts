@@ -9,11 +9,13 @@ import { LIMITS } from "../../limits.ts";
 import { IpAddress } from "../../net/address.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
 import type { Binding, EndReason, Engine, EngineEvents, OpenBinding } from "../engine.ts";
+import { chooseTcpSockets } from "./choose_sockets.ts";
+import { ConnectPace } from "./connect_pace.ts";
 import { DescriptorWatch } from "./descriptor_watch.ts";
 import { countDescriptors, type DescriptorCount, Descriptors } from "./descriptors.ts";
-import { BufferPool } from "./read_buffers.ts";
 import { TcpBinding, type TcpEngine } from "./tcp_binding.ts";
 import type { TcpConnection } from "./tcp_connection.ts";
+import type { TcpSockets } from "./tcp_socket.ts";
 import { UdpBinding } from "./udp_binding.ts";
 import { UdpDescriptors } from "./udp_descriptors.ts";
 
@@ -26,7 +28,7 @@ export interface PortableEngineOptions {
   isOwnListener(protocol: Binding["protocol"], target: Endpoint): boolean;
 }
 
-/** Sockets of the runtime itself: node:net for TCP, `Deno.listenDatagram` for UDP. */
+/** Sockets of the runtime itself: what is under node:net for TCP, `Deno.listenDatagram` for UDP. */
 export class PortableEngine implements Engine {
   readonly name = "portable";
   readonly #options: PortableEngineOptions;
@@ -38,8 +40,15 @@ export class PortableEngine implements Engine {
   readonly #watch: DescriptorWatch;
   readonly #addresses = new Map<string, IpAddress>();
 
-  /** @param count what is known of the process's file descriptors */
-  constructor(options: PortableEngineOptions, count: DescriptorCount = countDescriptors()) {
+  /**
+   * @param count what is known of the process's file descriptors
+   * @param sockets where TCP sockets come from
+   */
+  constructor(
+    options: PortableEngineOptions,
+    count: DescriptorCount = countDescriptors(),
+    sockets: TcpSockets = chooseTcpSockets(),
+  ) {
     this.#options = options;
     this.#watch = new DescriptorWatch(options.clock, () => this.#outOfDescriptors());
     const descriptors = new Descriptors(count);
@@ -47,11 +56,17 @@ export class PortableEngine implements Engine {
     this.#shared = {
       ...this.#hostFor("tcp"),
       entries: this.#entries,
-      pool: new BufferPool(),
+      sockets,
+      pace: new ConnectPace(options.clock),
       descriptors,
       outOfDescriptors: () => this.#outOfDescriptors(),
       lookForDescriptors: () => this.#watch.look(),
     };
+  }
+
+  /** What TCP sockets are made of. */
+  get tcpSockets(): TcpSockets["name"] {
+    return this.#shared.sockets.name;
   }
 
   #outOfDescriptors(): void {

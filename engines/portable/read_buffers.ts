@@ -1,9 +1,9 @@
 /**
- * Memory that server sockets are read into, in place of a new 64 KiB for each read.
+ * Memory that sockets are read into, in place of a new 64 KiB for each read.
  *
  * A write that the kernel does not take at once keeps pointing at its chunk (Deno 2.9.6 copies nothing), so memory is read
- * into again only when no write is waiting for it. The source is not read then, as a rule; but a resume() that comes just
- * before takes effect a moment after.
+ * into again only when no write is waiting for it. The source is not read then, as a rule; but node:net's resume() that
+ * comes just before takes effect a moment after.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
  * A TCP virtual service in the portable engine.
  *
- * node:net and not `Deno.listen`, which cannot send a reset. `Flow.packets` is 0: a byte stream shows no packets.
+ * `Flow.packets` is 0: a byte stream shows no packets.
  * What the kernel does and this cannot, or does otherwise:
  *
  * - Accept cannot be paused. Beyond `maxConnections` clients are accepted and held, neither read nor scheduled, unless they
@@ -11,29 +11,30 @@
  *
  * @module
  */
-import type { Socket } from "node:net";
 import type { Clock } from "../../clock.ts";
 import type { TrafficEntrance } from "../../director/verdict.ts";
 import { LIMITS } from "../../limits.ts";
-import { IpAddress } from "../../net/address.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
 import type { Binding, BindingOptions, EndReason, EngineEvents, OpenBinding } from "../engine.ts";
 import { assertListenAllowed } from "./bind_error.ts";
 import { AcceptRecovery } from "./accept_recovery.ts";
+import type { ConnectPace } from "./connect_pace.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Descriptors } from "./descriptors.ts";
-import type { BufferPool } from "./read_buffers.ts";
+import { EndReport } from "./end_report.ts";
 import { TcpConnection, type TcpKeeper } from "./tcp_connection.ts";
 import { TcpConnections } from "./tcp_connections.ts";
 import type { Wait } from "./tcp_host.ts";
 import { TcpListener } from "./tcp_listener.ts";
+import { type SocketOwner, type TcpSocket, type TcpSockets, UNOWNED } from "./tcp_socket.ts";
 
 /** What the bindings of an engine share. */
 export interface TcpEngine {
   readonly traffic: TrafficEntrance;
   readonly events: EngineEvents;
   readonly clock: Clock;
-  readonly pool: BufferPool;
+  readonly sockets: TcpSockets;
+  readonly pace: ConnectPace;
   readonly descriptors: Descriptors;
   /** Connections of all bindings, by their entry in the director. */
   readonly entries: Map<number, TcpConnection>;
@@ -55,20 +56,14 @@ export class TcpBinding implements OpenBinding, TcpKeeper {
   readonly traffic: TrafficEntrance;
   readonly events: EngineEvents;
   readonly clock: Clock;
-  readonly pool: BufferPool;
+  readonly sockets: TcpSockets;
   readonly waits: Deadlines<Wait>;
   readonly #engine: TcpEngine;
   readonly #listener: TcpListener;
   readonly #connections: TcpConnections;
-  readonly #ended = {
-    service: 0,
-    client: "",
-    destination: "",
-    reason: "done" as EndReason,
-    durationMs: 0,
-    bytesIn: 0,
-    bytesOut: 0,
-  };
+  readonly #report: EndReport;
+  readonly #refused: SocketOwner = { ...UNOWNED, closed: () => this.socketClosed() };
+  readonly #isWildcard: boolean;
   #options: BindingOptions;
   #isClosed = false;
   #openSockets = 0;
@@ -83,11 +78,11 @@ export class TcpBinding implements OpenBinding, TcpKeeper {
    */
   static async open(engine: TcpEngine, binding: Binding): Promise<TcpBinding> {
     assertListenAllowed(binding);
-    let accept: (client: Socket) => void = (client) => client.destroy();
+    let accept: (client: TcpSocket) => void = (client) => client.close();
     const listener = await TcpListener.open(binding, {
       backlog: engine.descriptors.backlog,
-      pool: engine.pool,
-      onConnection: (client) => accept(client),
+      sockets: engine.sockets,
+      accept: (client) => accept(client),
     });
     const opened = new TcpBinding(engine, binding, listener);
     accept = (client) => opened.#accept(client);
@@ -100,14 +95,15 @@ export class TcpBinding implements OpenBinding, TcpKeeper {
     this.#options = binding.options;
     this.binding = binding;
     this.bound = listener.bound;
+    this.#isWildcard = listener.bound.address.isUnspecified;
     this.service = binding.service;
-    this.#ended.service = binding.service;
+    this.#report = new EndReport(binding.service);
     this.traffic = engine.traffic;
     this.events = engine.events;
     this.clock = engine.clock;
-    this.pool = engine.pool;
+    this.sockets = engine.sockets;
     this.waits = new Deadlines(engine.clock, (wait) => wait.deadlineMissed());
-    this.#connections = new TcpConnections(engine.clock);
+    this.#connections = new TcpConnections(engine.clock, engine.pace);
     this.#connections.update(binding.options);
     this.#recovery = new AcceptRecovery(engine.clock, () => listener.reopen());
   }
@@ -140,6 +136,10 @@ export class TcpBinding implements OpenBinding, TcpKeeper {
     return this.#engine.isOwnListener(host, port);
   }
 
+  settled(): void {
+    this.#connections.settled();
+  }
+
   entryMade(entry: number, connection: TcpConnection): void {
     this.#engine.entries.set(entry, connection);
   }
@@ -155,18 +155,16 @@ export class TcpBinding implements OpenBinding, TcpKeeper {
     if (this.#openSockets === 0) this.#allClosed?.();
   }
 
-  #accept(client: Socket): void {
-    const peer = endpointOf(client.remoteAddress, client.remotePort);
+  #accept(client: TcpSocket): void {
+    const peer = client.peer();
     // The real local address costs a system call: asked for only where it is not known.
-    const local = this.bound.address.isUnspecified
-      ? endpointOf(client.localAddress, client.localPort)
-      : this.bound;
+    const local = this.#isWildcard ? client.local() : this.bound;
     if (peer === undefined || local === undefined) {
       // Reset before it was accepted: the kernel no longer knows who it was.
       this.#refuse(client, "client-reset");
     } else if (this.#options.whenFull === "refuse" && this.#connections.isFull) {
       this.#refuse(client, "max-connections");
-    } else if (!this.#engine.descriptors.hasRoomFor(SOCKETS_PER_CONNECTION)) {
+    } else if (!this.#engine.descriptors.hasRoomFor(SOCKETS_PER_CONNECTION + this.#connections.dueSockets)) {
       // Before this one gives its descriptor back: was there one to be had?
       this.#engine.lookForDescriptors();
       this.#refuse(client, "no-room");
@@ -177,11 +175,10 @@ export class TcpBinding implements OpenBinding, TcpKeeper {
     }
   }
 
-  #refuse(client: Socket, reason: EndReason): void {
+  #refuse(client: TcpSocket, reason: EndReason): void {
     this.socketOpened();
-    client.on("error", () => {});
-    client.on("close", () => this.socketClosed());
-    client.resetAndDestroy();
+    client.owner = this.#refused;
+    client.reset();
     this.events.dropped(this.service, reason);
   }
 
@@ -210,14 +207,7 @@ export class TcpBinding implements OpenBinding, TcpKeeper {
   ended(connection: TcpConnection, reason: EndReason): void {
     const { entry } = connection.flow;
     if (this.#engine.entries.get(entry) === connection) this.#engine.entries.delete(entry);
-    const ended = this.#ended;
-    ended.client = connection.clientText;
-    ended.destination = connection.destinationText;
-    ended.reason = reason;
-    ended.durationMs = this.clock.nowMs() - connection.startMs;
-    ended.bytesIn = connection.bytesIn;
-    ended.bytesOut = connection.bytesOut;
-    this.events.ended(ended);
+    this.events.ended(this.#report.of(connection, reason, this.clock.nowMs()));
     this.#connections.remove(connection);
   }
 
@@ -243,9 +233,4 @@ export class TcpBinding implements OpenBinding, TcpKeeper {
     this.waits.clear();
     if (this.#openSockets > 0) await new Promise<void>((resolve) => this.#allClosed = resolve);
   }
-}
-
-function endpointOf(host: string | undefined, port: number | undefined): Endpoint | undefined {
-  const address = host === undefined ? undefined : IpAddress.tryParse(host);
-  return address === undefined ? undefined : { address, port: port ?? 0 };
 }

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { Socket } from "node:net";
 import type { Clock } from "../../clock.ts";
 import { ACTION, DROP_REASON, type TrafficEntrance } from "../../director/verdict.ts";
 import { LIMITS } from "../../limits.ts";
@@ -13,44 +12,47 @@ import { DIRECTION, type Direction, type Flow, TCP_FLAG } from "../../net/flow.t
 import { ProxyDecoder } from "../../net/proxy_decoder.ts";
 import type { BindingOptions, EndReason } from "../engine.ts";
 import { refusalReason } from "../refusals.ts";
-import { AcceptedSocket } from "./accepted_socket.ts";
-import { errorCode } from "./bind_error.ts";
 import { acceptedFlow, applyProxyHeader, proxyHeaderFor } from "./proxied_addresses.ts";
-import type { ReadSink } from "./socket_reader.ts";
 import { type DialOwner, TcpDial } from "./tcp_dial.ts";
 import { isReset } from "./tcp_failures.ts";
 import { TcpHalf } from "./tcp_half.ts";
 import type { TcpHost, Wait } from "./tcp_host.ts";
+import type { SocketOwner, TcpSocket } from "./tcp_socket.ts";
 
 /** A binding as its connections see it. */
 export interface TcpKeeper extends TcpHost {
+  /** A started connection has got its server, or is over. Called once. */
+  settled(): void;
   /** The director holds this entry for the connection. */
   entryMade(entry: number, connection: TcpConnection): void;
   /** The connection is over; called once. */
   ended(connection: TcpConnection, reason: EndReason): void;
 }
 
-/** An accepted client connection and, once there is one, the connection to its real server. */
-export class TcpConnection implements DialOwner, ReadSink, Wait {
+/**
+ * An accepted client connection and, once there is one, the connection to its real server. It owns the client's socket
+ * itself until the client is read for its real server.
+ */
+export class TcpConnection implements DialOwner, SocketOwner, Wait {
   readonly flow: Flow;
   readonly startMs: number;
   /** Of the wait for its turn, then for a PROXY header. */
   deadlineMs = Infinity;
   readonly #host: TcpKeeper;
   readonly #options: BindingOptions;
-  readonly #client: Socket;
+  readonly #client: TcpSocket;
   readonly #input: TcpHalf;
   readonly #output: TcpHalf;
   readonly #dial: TcpDial;
-  #server: Socket | undefined;
+  #server: TcpSocket | undefined;
   #decoder: ProxyDecoder | undefined;
-  /** `maxConnections`. */
   #isHeld = false;
+  /** For a server. */
+  #isAsking = false;
   #hasEntry = false;
-  #openSockets = 0;
   #isOver = false;
 
-  constructor(host: TcpKeeper, options: BindingOptions, client: Socket, peer: Endpoint, local: Endpoint) {
+  constructor(host: TcpKeeper, options: BindingOptions, client: TcpSocket, peer: Endpoint, local: Endpoint) {
     this.#host = host;
     this.#options = options;
     this.#client = client;
@@ -59,15 +61,9 @@ export class TcpConnection implements DialOwner, ReadSink, Wait {
     this.#input = new TcpHalf(this, DIRECTION.input, this.startMs);
     this.#output = new TcpHalf(this, DIRECTION.output, this.startMs);
     this.#dial = new TcpDial(this, host, options);
-    if (options.acceptProxyFrom.some((prefix) => prefix.contains(peer.address))) {
-      this.#decoder = new ProxyDecoder();
-    }
-    this.socketOpened();
-    client.on("error", (error) => this.#broken(error, "client-reset", DIRECTION.input));
-    client.on("close", () => {
-      if (client instanceof AcceptedSocket) client.reader.close();
-      this.socketClosed();
-    });
+    if (isBelieved(options, peer.address)) this.#decoder = new ProxyDecoder();
+    host.socketOpened();
+    client.owner = this;
   }
 
   get traffic(): TrafficEntrance {
@@ -78,7 +74,7 @@ export class TcpConnection implements DialOwner, ReadSink, Wait {
     return this.#host.clock;
   }
 
-  get fromServer(): ReadSink {
+  get fromServer(): SocketOwner {
     return this.#output;
   }
 
@@ -114,30 +110,30 @@ export class TcpConnection implements DialOwner, ReadSink, Wait {
 
   /** Does not read the client until {@linkcode start}. */
   hold(): void {
-    this.#client.pause();
     this.#isHeld = true;
     const { queueTimeoutMs } = this.#options;
-    if (queueTimeoutMs === undefined) return;
-    this.deadlineMs = this.clock.nowMs() + queueTimeoutMs;
-    this.#host.waits.add(this);
+    if (queueTimeoutMs !== undefined) this.#waitFor(queueTimeoutMs);
   }
 
   /** Reads the client from now on, and finds it a destination. */
   start(): void {
-    const client = this.#client;
     this.#isHeld = false;
-    this.#host.waits.delete(this);
-    this.#input.setSource(client);
-    if (client instanceof AcceptedSocket) client.reader.attach(this);
-    else client.on("data", (chunk: Uint8Array) => this.receive(chunk) || client.pause());
-    client.on("end", () => this.#clientEnded());
-    if (client.isPaused()) client.resume();
-    if (this.#decoder === undefined) {
-      this.#decide();
-      return;
-    }
-    this.deadlineMs = this.clock.nowMs() + LIMITS.proxyHeaderWaitMs;
+    this.#isAsking = true;
+    this.#waitNoMore();
+    if (this.#decoder === undefined) this.#decide();
+    else this.#waitFor(LIMITS.proxyHeaderWaitMs);
+    if (!this.#isOver) this.#client.readStart();
+  }
+
+  #waitFor(durationMs: number): void {
+    this.deadlineMs = this.clock.nowMs() + durationMs;
     this.#host.waits.add(this);
+  }
+
+  #waitNoMore(): void {
+    if (this.deadlineMs === Infinity) return;
+    this.deadlineMs = Infinity;
+    this.#host.waits.delete(this);
   }
 
   /** Its turn, or the PROXY header that was promised, did not come in time. */
@@ -145,31 +141,33 @@ export class TcpConnection implements DialOwner, ReadSink, Wait {
     this.end(this.#isHeld ? "queue-timeout" : "proxy-header");
   }
 
-  /** Takes what the client sent. */
+  /** Takes the PROXY header, and what came with it. */
   receive(chunk: Uint8Array): boolean {
-    if (this.#isOver) return false;
-    if (this.#decoder === undefined) return this.#input.receive(chunk);
-    return this.#readHeader(this.#decoder, chunk);
-  }
-
-  get isHolding(): boolean {
-    return this.#input.isHolding;
-  }
-
-  #readHeader(decoder: ProxyDecoder, chunk: Uint8Array): boolean {
-    const progress = decoder.push(chunk);
-    if (progress.state === "broken") this.end("proxy-header");
-    if (progress.state !== "header") return !this.#isOver;
+    const progress = this.#decoder?.push(chunk);
+    if (progress === undefined || progress.state === "broken") this.end("proxy-header");
+    if (progress?.state !== "header") return !this.#isOver;
     this.#decoder = undefined;
-    this.#host.waits.delete(this);
+    this.#waitNoMore();
     applyProxyHeader(this.flow, progress.header);
     this.#decide();
-    return progress.rest.length === 0 || this.receive(progress.rest);
+    if (this.#isOver) return false;
+    return progress.rest.length === 0 || this.#input.receive(progress.rest);
   }
 
-  #clientEnded(): void {
-    if (this.#decoder !== undefined) this.end("proxy-header");
-    else this.#input.sourceEnded();
+  readonly isHolding = false;
+
+  ended(): void {
+    this.end("proxy-header");
+  }
+
+  flushed(): void {}
+
+  failed(code: string): void {
+    this.sideFailed(DIRECTION.input, code);
+  }
+
+  closed(): void {
+    this.socketClosed();
   }
 
   #decide(): void {
@@ -188,42 +186,42 @@ export class TcpConnection implements DialOwner, ReadSink, Wait {
     }
     this.#hasEntry = true;
     this.#host.entryMade(verdict.entry, this);
+    this.#input.setSource(this.#client, this.#output);
     this.#dial.start(verdict);
   }
 
-  connected(server: Socket): void {
+  connected(server: TcpSocket): void {
     const { flow, traffic, clock } = this;
     const { sendProxy } = this.#options;
     this.#server = server;
-    server.on("end", () => this.#output.sourceEnded());
-    server.on("error", (error) => this.#broken(error, "server-reset", DIRECTION.output));
+    this.#settle();
     this.#host.events.connectSucceeded(this.destination);
     const nowMs = clock.nowMs();
     traffic.segment(flow, DIRECTION.output, TCP_FLAG.syn | TCP_FLAG.ack, 0, nowMs);
     traffic.segment(flow, DIRECTION.input, TCP_FLAG.ack, 0, nowMs);
-    if (sendProxy !== "none") server.write(proxyHeaderFor(flow, sendProxy));
-    this.#output.setSource(server);
-    this.#output.setTarget(this.#client, this.#input);
-    this.#input.setTarget(server, this.#output);
+    this.#output.setSource(server, this.#input);
+    this.#output.setTarget(this.#client);
+    this.#input.setTarget(server, sendProxy === "none" ? undefined : proxyHeaderFor(flow, sendProxy));
+    server.readStart();
   }
 
   dialFailed(reason: EndReason): void {
     this.end(reason, DIRECTION.output);
   }
 
-  #broken(error: Error, reason: EndReason, direction: Direction): void {
-    this.end(isReset(errorCode(error)) ? reason : "error", direction);
-  }
-
-  socketOpened(): void {
-    this.#openSockets++;
-    this.#host.socketOpened();
+  sideFailed(direction: Direction, code: string): void {
+    const reason = direction === DIRECTION.input ? "client-reset" : "server-reset";
+    this.end(isReset(code) ? reason : "error", direction);
   }
 
   socketClosed(): void {
     this.#host.socketClosed();
-    this.#openSockets--;
-    if (this.#openSockets === 0) this.#over(this.#input.isDone && this.#output.isDone ? "done" : "error");
+  }
+
+  bothDone(): void {
+    this.#client.close();
+    this.#server?.close();
+    this.#over("done");
   }
 
   /** The director has forgotten this connection. */
@@ -239,8 +237,8 @@ export class TcpConnection implements DialOwner, ReadSink, Wait {
    */
   end(reason: EndReason, from: Direction = DIRECTION.input): void {
     if (this.#isOver) return;
-    this.#client.resetAndDestroy();
-    this.#server?.resetAndDestroy();
+    this.#client.reset();
+    this.#server?.reset();
     if (this.#hasEntry) this.traffic.segment(this.flow, from, TCP_FLAG.rst, 0, this.clock.nowMs());
     this.#over(reason);
   }
@@ -248,8 +246,19 @@ export class TcpConnection implements DialOwner, ReadSink, Wait {
   #over(reason: EndReason): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#host.waits.delete(this);
-    this.#dial.stop()?.resetAndDestroy();
+    this.#waitNoMore();
+    this.#dial.stop()?.reset();
+    this.#settle();
     this.#host.ended(this, reason);
   }
+
+  #settle(): void {
+    if (!this.#isAsking) return;
+    this.#isAsking = false;
+    this.#host.settled();
+  }
+}
+
+function isBelieved({ acceptProxyFrom }: BindingOptions, peer: IpAddress): boolean {
+  return acceptProxyFrom.length > 0 && acceptProxyFrom.some((prefix) => prefix.contains(peer));
 }

@@ -6,6 +6,7 @@
 import type { Clock, Timer } from "../../clock.ts";
 import { LIMITS } from "../../limits.ts";
 import type { BindingOptions, EndReason } from "../engine.ts";
+import type { ConnectPace } from "./connect_pace.ts";
 import type { TcpConnection } from "./tcp_connection.ts";
 
 /** A quiet connection ends at most this part of its time-out late, for one timer per service in place of one each. */
@@ -14,16 +15,19 @@ const SWEEPS_PER_TIMEOUT = 8;
 /** Live connections, held ones included. */
 export class TcpConnections {
   readonly #clock: Clock;
+  readonly #pace: ConnectPace;
+  readonly #resume = () => this.#startHeld();
   readonly #running = new Set<TcpConnection>();
-  /** Accepted but neither read nor scheduled, in order of arrival: node:net cannot leave them in the kernel's backlog. */
+  /** Accepted but neither read nor scheduled, in order of arrival: the runtime cannot leave them in the kernel's backlog. */
   readonly #held = new Set<TcpConnection>();
   #maxRunning = Infinity;
   #sweepMs = Infinity;
   #sweep: Timer | undefined;
   #idleWaiters: (() => void)[] = [];
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, pace: ConnectPace) {
     this.#clock = clock;
+    this.#pace = pace;
   }
 
   get size(): number {
@@ -42,22 +46,34 @@ export class TcpConnections {
     return this.#running.size >= this.#maxRunning;
   }
 
-  /** Starts the connection or lets it wait; `false` when too many wait already. */
+  /** Server sockets that accepted connections are about to open. */
+  get dueSockets(): number {
+    return this.isFull ? 0 : this.#held.size;
+  }
+
+  /** Starts the connection or lets it wait; `false` when too many wait for `maxConnections` already. */
   admit(connection: TcpConnection): boolean {
-    if (this.isFull) {
-      if (this.#held.size >= LIMITS.heldConnections) return false;
-      this.#held.add(connection);
-      connection.hold();
+    if (!this.isFull && this.#held.size === 0 && this.#pace.hasRoom) {
+      this.#run(connection);
       return true;
     }
-    this.#run(connection);
+    if (this.isFull && this.#held.size >= LIMITS.heldConnections) return false;
+    this.#held.add(connection);
+    connection.hold();
+    if (!this.isFull) this.#pace.wait(this.#resume);
     return true;
   }
 
   #run(connection: TcpConnection): void {
     this.#running.add(connection);
     if (this.#sweep === undefined) this.#armSweep();
+    this.#pace.begin();
     connection.start();
+  }
+
+  /** A connection asks for no server any more. */
+  settled(): void {
+    this.#pace.settled();
   }
 
   /** The connection has ended: the next one's turn. */
@@ -68,12 +84,17 @@ export class TcpConnections {
     if (this.size > 0) return;
     this.#sweep?.cancel();
     this.#sweep = undefined;
+    this.#pace.forget(this.#resume);
     for (const done of this.#idleWaiters.splice(0)) done();
   }
 
   #startHeld(): void {
     for (const next of this.#held) {
-      if (this.#running.size >= this.#maxRunning) return;
+      if (this.isFull) return;
+      if (!this.#pace.hasRoom) {
+        this.#pace.wait(this.#resume);
+        return;
+      }
       this.#held.delete(next);
       this.#run(next);
     }

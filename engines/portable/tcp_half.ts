@@ -3,33 +3,35 @@
  *
  * @module
  */
-import type { Socket } from "node:net";
 import type { Clock } from "../../clock.ts";
 import type { TrafficEntrance } from "../../director/verdict.ts";
 import { LIMITS } from "../../limits.ts";
 import { type Direction, type Flow, TCP_FLAG } from "../../net/flow.ts";
-import type { ReadSink } from "./socket_reader.ts";
-
-const NOTHING = new Uint8Array(0);
+import type { SocketOwner, TcpSocket } from "./tcp_socket.ts";
 
 /** The connection that a half belongs to. */
 export interface HalfOwner {
   readonly flow: Flow;
   readonly traffic: TrafficEntrance;
   readonly clock: Clock;
+  /** The socket that a half reads from broke off. */
+  sideFailed(direction: Direction, code: string): void;
+  /** That socket has given its descriptor back. */
+  socketClosed(): void;
+  /** Both ends of the stream were passed on. */
+  bothDone(): void;
 }
 
-/** At most one chunk waits for a slow target: then the source is not read on. */
-export class TcpHalf implements ReadSink {
+/** Owner of its source. At most one chunk waits for a slow target: then the source is not read on. */
+export class TcpHalf implements SocketOwner {
   /** Payload bytes passed on. */
   bytes = 0;
   /** Time of the last of them. */
   lastMs: number;
   readonly #owner: HalfOwner;
   readonly #direction: Direction;
-  readonly #flushed: (error?: Error | null) => void;
-  #source: Socket | undefined;
-  #target: Socket | undefined;
+  #source: TcpSocket | undefined;
+  #target: TcpSocket | undefined;
   #opposite: TcpHalf | undefined;
   /** Nothing may be written now: no target yet, or it has not taken all. */
   #isBlocked = true;
@@ -38,16 +40,13 @@ export class TcpHalf implements ReadSink {
   #sourceEnded = false;
   #isDone = false;
   /** Came while blocked: before there was a target, or because a stopped source had been read once more. */
-  #ahead: Uint8Array[] = [];
+  #ahead: Uint8Array[] | undefined;
   #aheadBytes = 0;
 
   constructor(owner: HalfOwner, direction: Direction, startMs: number) {
     this.#owner = owner;
     this.#direction = direction;
     this.lastMs = startMs;
-    this.#flushed = (error) => {
-      if (!error) this.#onFlushed();
-    };
   }
 
   /** Whether a write to the target still needs the memory of its chunk. */
@@ -60,15 +59,21 @@ export class TcpHalf implements ReadSink {
     return this.#isDone;
   }
 
-  setSource(source: Socket): void {
+  /** Reads the source from now on; what it hears of its own writes is the opposite's. */
+  setSource(source: TcpSocket, opposite: TcpHalf): void {
     this.#source = source;
+    this.#opposite = opposite;
+    source.owner = this;
   }
 
-  /** Opens the way: what came before is passed on now. */
-  setTarget(target: Socket, opposite: TcpHalf): void {
+  /**
+   * Opens the way: what came before is passed on now.
+   *
+   * @param preface goes in front, and is nobody's payload
+   */
+  setTarget(target: TcpSocket, preface?: Uint8Array): void {
     this.#target = target;
-    this.#opposite = opposite;
-    this.#onFlushed();
+    if (preface === undefined || target.write(preface)) this.targetFlushed();
   }
 
   /**
@@ -78,7 +83,7 @@ export class TcpHalf implements ReadSink {
    */
   receive(chunk: Uint8Array): boolean {
     if (this.#isBlocked) {
-      this.#ahead.push(this.#target === undefined ? chunk.slice() : chunk);
+      (this.#ahead ??= []).push(this.#target === undefined ? chunk.slice() : chunk);
       this.#aheadBytes += chunk.length;
     } else {
       this.#pass(chunk);
@@ -89,33 +94,36 @@ export class TcpHalf implements ReadSink {
     return !this.#isStopped;
   }
 
-  /** The source sends no more. */
-  sourceEnded(): void {
+  ended(): void {
     this.#sourceEnded = true;
     this.#isStopped = false;
     if (!this.#isBlocked) this.#finish();
   }
 
+  flushed(): void {
+    this.#opposite?.targetFlushed();
+  }
+
+  failed(code: string): void {
+    this.#owner.sideFailed(this.#direction, code);
+  }
+
+  closed(): void {
+    this.#owner.socketClosed();
+  }
+
   #pass(chunk: Uint8Array): void {
-    const target = this.#target;
-    if (target === undefined) return;
-    target.write(chunk);
-    // A write that the kernel took whole leaves nothing behind.
-    if (target.writableLength > 0) {
-      this.#isBlocked = true;
-      // An empty write tells when the one before it is through; asking for each write's end would cost every chunk.
-      target.write(NOTHING, this.#flushed);
-    }
+    if (this.#target?.write(chunk) === false) this.#isBlocked = true;
     const { flow, traffic, clock } = this.#owner;
     this.bytes += chunk.length;
     this.lastMs = clock.nowMs();
     traffic.segment(flow, this.#direction, TCP_FLAG.ack, chunk.length, this.lastMs);
   }
 
-  #onFlushed(): void {
+  /** The target took all that it was given. */
+  targetFlushed(): void {
     this.#isBlocked = false;
-    while (this.#ahead.length > 0) {
-      const chunk = this.#ahead.shift() ?? NOTHING;
+    for (let chunk = this.#ahead?.shift(); chunk !== undefined; chunk = this.#ahead?.shift()) {
       this.#aheadBytes -= chunk.length;
       this.#pass(chunk);
       if (this.#isBlocked) return;
@@ -124,17 +132,17 @@ export class TcpHalf implements ReadSink {
       this.#finish();
     } else if (this.#isStopped) {
       this.#isStopped = false;
-      this.#source?.resume();
+      this.#source?.readStart();
     }
   }
 
   #finish(): void {
     if (this.#isDone) return;
     this.#isDone = true;
-    // A target that has ended its own way is closed at once, which sends the same FIN and saves a shutdown.
-    if (this.#opposite?.isDone === true) this.#target?.destroy();
-    else this.#target?.end();
     const { flow, traffic, clock } = this.#owner;
     traffic.segment(flow, this.#direction, TCP_FLAG.fin, 0, clock.nowMs());
+    // Once the other way is done too, both sockets close, which sends the same FIN and saves a shutdown.
+    if (this.#opposite?.isDone === true) this.#owner.bothDone();
+    else this.#target?.end();
   }
 }

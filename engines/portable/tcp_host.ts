@@ -7,7 +7,7 @@ import type { Clock } from "../../clock.ts";
 import type { TrafficEntrance } from "../../director/verdict.ts";
 import type { EngineEvents } from "../engine.ts";
 import type { Deadlines, Due } from "./deadlines.ts";
-import type { BufferPool } from "./read_buffers.ts";
+import type { TcpSockets } from "./tcp_socket.ts";
 
 /** A wait that is bounded: for a PROXY header, for a server's answer. */
 export interface Wait extends Due {
@@ -21,8 +21,8 @@ export interface TcpHost {
   readonly events: EngineEvents;
   readonly clock: Clock;
   readonly waits: Deadlines<Wait>;
-  /** What sockets are read into. */
-  readonly pool: BufferPool;
+  /** Where server sockets come from. */
+  readonly sockets: TcpSockets;
   /** Whether traffic to this address would come back to this program. */
   isOwnListener(host: string, port: number): boolean;
   /** One more socket, one less: stopping waits for all. */

@@ -3,32 +3,30 @@
  *
  * @module
  */
-import { createServer, type Server, type Socket } from "node:net";
 import { IpAddress } from "../../net/address.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
 import type { Binding } from "../engine.ts";
-import { acceptIntoPool } from "./accepted_socket.ts";
 import { bindError, errorCode } from "./bind_error.ts";
-import type { BufferPool } from "./read_buffers.ts";
+import type { ListeningSocket, TcpSocket, TcpSockets } from "./tcp_socket.ts";
 
 const ANY_IPV4 = IpAddress.ipv4(0);
-/** No IPv6 in the kernel, or switched off; node:net of Deno 2.9 reports codes that it does not know as EINVAL. */
+/** No IPv6 in the kernel, or switched off; Deno 2.9 reports codes that it does not know as EINVAL. */
 const WITHOUT_IPV6 = new Set(["EAFNOSUPPORT", "EADDRNOTAVAIL", "EINVAL"]);
 
 /** How a listener accepts. */
 export interface ListenSettings {
   /** Connections that may wait in the kernel. */
   readonly backlog: number;
-  /** What accepted sockets are read into. */
-  readonly pool: BufferPool;
-  readonly onConnection: (client: Socket) => void;
+  readonly sockets: TcpSockets;
+  /** Gives the client an owner at once. */
+  readonly accept: (client: TcpSocket) => void;
 }
 
 /** An open listener; connections arrive as soon as it exists. */
 export class TcpListener {
   /** Where it listens really. */
   readonly bound: Endpoint;
-  #server: Server;
+  #socket: ListeningSocket;
   readonly #settings: ListenSettings;
   #isOpen = true;
 
@@ -52,36 +50,29 @@ export class TcpListener {
     }
   }
 
-  private constructor(server: Server, address: IpAddress, settings: ListenSettings) {
-    const real = server.address();
-    this.bound = { address, port: real !== null && typeof real === "object" ? real.port : 0 };
-    this.#server = server;
+  private constructor(socket: ListeningSocket, address: IpAddress, settings: ListenSettings) {
+    this.bound = { address, port: socket.port };
+    this.#socket = socket;
     this.#settings = settings;
   }
 
   /** Closes and listens anew at the same place; rejects with what the runtime throws. */
   async reopen(): Promise<void> {
     if (!this.#isOpen) return;
-    this.#server.close();
-    const server = await listen(this.bound.address, this.bound.port, this.#settings);
-    this.#server = server;
-    if (!this.#isOpen) server.close();
+    this.#socket.close();
+    const socket = await listen(this.bound.address, this.bound.port, this.#settings);
+    this.#socket = socket;
+    if (!this.#isOpen) socket.close();
   }
 
   /** Stops listening: what waits in the kernel's backlog is reset, accepted connections go on. */
   close(): void {
     this.#isOpen = false;
-    this.#server.close();
+    this.#socket.close();
   }
 }
 
-function listen(address: IpAddress, port: number, settings: ListenSettings): Promise<Server> {
-  const { backlog, pool, onConnection } = settings;
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, onConnection);
-  acceptIntoPool(server, pool);
-  return new Promise((resolve, reject) => {
-    // Stays for the server's life: an error that nobody hears would end the process.
-    server.on("error", reject);
-    server.listen({ host: `${address}`, port, backlog }, () => resolve(server));
-  });
+function listen(address: IpAddress, port: number, settings: ListenSettings): Promise<ListeningSocket> {
+  const { sockets, backlog, accept } = settings;
+  return sockets.listen({ address, port }, backlog, accept);
 }

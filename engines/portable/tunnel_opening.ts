@@ -4,7 +4,6 @@
  * @module
  */
 import { randomBytes } from "node:crypto";
-import type { Socket } from "node:net";
 import {
   ANSWER_BYTES,
   encodeRequest,
@@ -15,19 +14,19 @@ import {
   readAnswer,
   type TunnelAddresses,
 } from "../../net/socket_tunnel.ts";
-import type { ReadSink } from "./socket_reader.ts";
+import type { SocketOwner, TcpSocket } from "./tcp_socket.ts";
 
 /** What the opening tells; one of them, once. */
 export interface OpeningOwner {
   /** The stream is open; what has come behind the answer goes there. */
-  opened(): ReadSink;
+  opened(): SocketOwner;
   /** @param isServer the peer is in order, and its server is not */
   refused(why: string, isServer: boolean): void;
 }
 
 /** Takes what the peer sends until the stream is open. */
-export class TunnelOpening implements ReadSink {
-  readonly #socket: Socket;
+export class TunnelOpening {
+  readonly #socket: TcpSocket;
   readonly #key: Uint8Array;
   readonly #addresses: TunnelAddresses;
   readonly #owner: OpeningOwner;
@@ -35,21 +34,16 @@ export class TunnelOpening implements ReadSink {
   readonly #bytes = new Uint8Array(HELLO_BYTES);
   #length = 0;
   #peerNonce: Uint8Array | undefined;
-  #then: ReadSink | undefined;
 
-  constructor(socket: Socket, key: Uint8Array, addresses: TunnelAddresses, owner: OpeningOwner) {
+  constructor(socket: TcpSocket, key: Uint8Array, addresses: TunnelAddresses, owner: OpeningOwner) {
     this.#socket = socket;
     this.#key = key;
     this.#addresses = addresses;
     this.#owner = owner;
   }
 
-  get isHolding(): boolean {
-    return this.#then?.isHolding ?? false;
-  }
-
+  /** @returns whether to read on */
   receive(chunk: Uint8Array): boolean {
-    if (this.#then !== undefined) return this.#then.receive(chunk);
     const wanted = this.#peerNonce === undefined ? HELLO_BYTES : ANSWER_BYTES;
     const part = chunk.subarray(0, wanted - this.#length);
     this.#bytes.set(part, this.#length);
@@ -79,7 +73,7 @@ export class TunnelOpening implements ReadSink {
       );
       return false;
     }
-    this.#then = this.#owner.opened();
-    return rest.length === 0 || this.#then.receive(rest);
+    const owner = this.#owner.opened();
+    return rest.length === 0 || owner.receive(rest);
   }
 }

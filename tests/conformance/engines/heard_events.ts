@@ -15,7 +15,8 @@ export class HeardEvents implements EngineEvents {
   #waiters: { met: () => boolean; resolve: () => void }[] = [];
 
   ended(connection: EndedConnection): void {
-    this.endings.push({ ...connection });
+    const { service, client, destination, reason, durationMs, bytesIn, bytesOut } = connection;
+    this.endings.push({ service, client, destination, reason, durationMs, bytesIn, bytesOut });
     this.#heard();
   }
 

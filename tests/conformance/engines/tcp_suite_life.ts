@@ -4,7 +4,7 @@ import { SystemError } from "../../../errors.ts";
 import type { Binding } from "../../../engines/engine.ts";
 import { LIMITS } from "../../../limits.ts";
 import { endpointOf } from "./heard_events.ts";
-import { connectPeer, type Peer } from "./tcp_peers.ts";
+import { connectPeer, type Peer, PeerServer } from "./tcp_peers.ts";
 import { openSetting, PLAIN, type TcpFamilyMember, type TcpSetting, testOf } from "./tcp_setting.ts";
 
 function bindingOf(setting: TcpSetting, listen: string): Binding {
@@ -146,13 +146,17 @@ export function lifeTests(member: TcpFamilyMember): void {
   test("a client port that comes back after its destination left is a new connection", async () => {
     await using setting = await openSetting(member);
     const gone = await setting.addServer();
-    const { client } = await setting.pair(gone.server);
+    // A port that nobody has: one that a connect is given may be in TIME_WAIT for others, and cannot be bound for a minute.
+    const spare = await PeerServer.listen("127.0.0.1");
+    const { port } = spare;
+    await spare.close();
+    const client = await setting.connect(setting.to.hostname, port);
+    await gone.server.next();
     const { server } = await setting.addServer();
     setting.director.deleteDestination(gone.destination, setting.clock.nowMs());
     client.reset();
     await client.closed;
     await setting.engine.whenIdle();
-    const port = Number(client.name.split(":").at(-1));
     let again = await setting.connect(setting.to.hostname, port);
     // The runtime lets go of a port a moment after it says so: until then bind fails.
     while (again.name === "") again = await setting.connect(setting.to.hostname, port);

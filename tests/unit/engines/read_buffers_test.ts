@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { BufferPool, ReadBuffer } from "../../../engines/portable/read_buffers.ts";
-import { SocketReader } from "../../../engines/portable/socket_reader.ts";
 import { LIMITS } from "../../../limits.ts";
 
 const SMALL = LIMITS.relaySmallReadBytes;
@@ -71,15 +70,4 @@ Deno.test("the pool keeps a bounded number of each size", () => {
     while (given.has(size === LARGE ? pool.takeLarge() : pool.takeSmall())) kept++;
     assert.equal(kept, most);
   }
-});
-
-Deno.test("a reader without a sink takes nothing", () => {
-  const reader = new SocketReader(new BufferPool());
-  assert.equal(reader.onread.callback(3, new Uint8Array(3)), false);
-  const seen: number[] = [];
-  reader.attach({ receive: (chunk) => seen.push(chunk.length) > 0, isHolding: false });
-  assert.equal(reader.onread.callback(3, new Uint8Array(SMALL)), true);
-  assert.deepEqual(seen, [3]);
-  reader.close();
-  assert.equal(reader.onread.callback(3, new Uint8Array(3)), false);
 });

@@ -1,0 +1,36 @@
+/** A burst of clients on a processor that is busy elsewhere. */
+import assert from "node:assert/strict";
+import { LIMITS } from "../../../limits.ts";
+import { member as handles } from "./tcp_portable_engine.ts";
+import { member as nodeNet } from "./tcp_portable_node_engine.ts";
+import type { Peer } from "./tcp_peers.ts";
+import { openSetting, testOf } from "./tcp_setting.ts";
+
+/** Fewer than a peer's backlog has room for. */
+const CLIENTS = 500;
+/** What each connect costs, milliseconds: twenty times the usual. */
+const STOLEN_MS = 1;
+/** Shorter than all connects at once would take, longer than {@linkcode LIMITS.freshConnects} of them. */
+const CONNECT_TIMEOUT_MS = 400;
+
+for (const member of [handles, nodeNet]) {
+  testOf(member)("a burst of clients on a starved processor: no connect is given up", async () => {
+    assert.ok(LIMITS.freshConnects * STOLEN_MS < CONNECT_TIMEOUT_MS);
+    assert.ok(CLIENTS * STOLEN_MS > CONNECT_TIMEOUT_MS);
+    await using setting = await openSetting(member, {
+      options: { connectTimeoutMs: CONNECT_TIMEOUT_MS },
+      isOwnListener: () => {
+        const untilMs = performance.now() + STOLEN_MS;
+        while (performance.now() < untilMs);
+        return false;
+      },
+    });
+    const { server } = await setting.addServer();
+    const clients: Promise<Peer>[] = [];
+    for (let i = 0; i < CLIENTS; i++) clients.push(setting.connect());
+    for (const client of await Promise.all(clients)) client.send("x");
+    await setting.events.until("all have a server", () => setting.events.successes.length === CLIENTS);
+    for (let i = 0; i < CLIENTS; i++) await (await server.next()).received(1);
+    assert.deepEqual(setting.events.failures, []);
+  });
+}
