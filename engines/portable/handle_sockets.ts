@@ -4,6 +4,7 @@
  * @module
  */
 import { SystemError } from "../../errors.ts";
+import { LIMITS } from "../../limits.ts";
 import { type Family, IpAddress } from "../../net/address.ts";
 import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
 import { errorCode } from "./bind_error.ts";
@@ -18,6 +19,7 @@ export class HandleSockets implements TcpSockets, HandleShare {
   readonly binding: HandleBinding;
   readonly pool: BufferPool;
   readonly #address: Partial<HandleAddress> = {};
+  readonly #known = new Map<string, IpAddress>();
   #spareWrite: HandleRequest | undefined;
 
   constructor(binding: HandleBinding, pool: BufferPool) {
@@ -86,25 +88,32 @@ export class HandleSockets implements TcpSockets, HandleShare {
     const where: Partial<HandleAddress> = {};
     if (status === 0) status = server.getsockname(where);
     if (status !== 0) {
-      server.close(ignore);
+      server.close();
       const code = systemCode(status);
       throw new SystemError(code, `listen ${code} ${formatEndpoint(at)}`, { address: formatEndpoint(at) });
     }
-    return { port: where.port ?? 0, close: () => server.close(ignore) };
+    return { port: where.port ?? 0, close: () => server.close() };
   }
 
   peer(handle: TcpHandle): Endpoint | undefined {
-    return handle.getpeername(this.#address) === 0 ? endpointOf(this.#address) : undefined;
+    return handle.getpeername(this.#address) === 0 ? this.#endpoint(this.#address) : undefined;
   }
 
   local(handle: TcpHandle): Endpoint | undefined {
-    return handle.getsockname(this.#address) === 0 ? endpointOf(this.#address) : undefined;
+    return handle.getsockname(this.#address) === 0 ? this.#endpoint(this.#address) : undefined;
   }
-}
 
-function endpointOf({ address, port }: Partial<HandleAddress>): Endpoint | undefined {
-  const ip = address === undefined ? undefined : IpAddress.tryParse(address);
-  return ip === undefined || port === undefined ? undefined : { address: ip, port };
+  /** Clients come again: the text of an address is read once. */
+  #endpoint({ address = "", port = 0 }: Partial<HandleAddress>): Endpoint | undefined {
+    let known = this.#known.get(address);
+    if (known === undefined) {
+      known = IpAddress.tryParse(address);
+      if (known === undefined) return undefined;
+      if (this.#known.size >= LIMITS.readAddresses) this.#known.clear();
+      this.#known.set(address, known);
+    }
+    return { address: known, port };
+  }
 }
 
 function withDone(request: HandleRequest, done: HandleRequest["oncomplete"]): HandleRequest {

@@ -37,7 +37,7 @@ export class NodeSocket implements TcpSocket {
       else this.owner.flushed();
     };
     const callback = (length: number, memory: Uint8Array) => this.#read(memory.subarray(0, length));
-    const socket = this.#socket = open({ buffer: this.#buffer.next, callback }, this);
+    const socket = this.#socket = open({ buffer: () => this.#buffer.next, callback }, this);
     socket.on("end", () => {
       this.#hasEnded = true;
       if (!this.#isClosed) this.owner.ended();

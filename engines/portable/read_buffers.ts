@@ -36,8 +36,6 @@ export class BufferPool {
 
 /** Where one socket is read into: a small buffer of its own while little comes, a large one of the pool for bulk. */
 export class ReadBuffer {
-  /** What the next read fills. */
-  readonly next: () => Uint8Array = () => this.#current;
   readonly #pool: BufferPool;
   #small: Uint8Array | undefined;
   #current: Uint8Array;
@@ -47,6 +45,11 @@ export class ReadBuffer {
   constructor(pool: BufferPool) {
     this.#pool = pool;
     this.#current = this.#small = pool.takeSmall();
+  }
+
+  /** What the next read fills. */
+  get next(): Uint8Array {
+    return this.#current;
   }
 
   /**

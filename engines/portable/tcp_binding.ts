@@ -204,10 +204,10 @@ export class TcpBinding implements OpenBinding, TcpKeeper {
     this.#recovery.shortageSeen();
   }
 
-  ended(connection: TcpConnection, reason: EndReason): void {
+  ended(connection: TcpConnection, reason: EndReason, nowMs: number): void {
     const { entry } = connection.flow;
     if (this.#engine.entries.get(entry) === connection) this.#engine.entries.delete(entry);
-    this.events.ended(this.#report.of(connection, reason, this.clock.nowMs()));
+    this.events.ended(this.#report.of(connection, reason, nowMs));
     this.#connections.remove(connection);
   }
 

@@ -26,7 +26,7 @@ export interface TcpKeeper extends TcpHost {
   /** The director holds this entry for the connection. */
   entryMade(entry: number, connection: TcpConnection): void;
   /** The connection is over; called once. */
-  ended(connection: TcpConnection, reason: EndReason): void;
+  ended(connection: TcpConnection, reason: EndReason, nowMs: number): void;
 }
 
 /**
@@ -116,11 +116,11 @@ export class TcpConnection implements DialOwner, SocketOwner, Wait {
   }
 
   /** Reads the client from now on, and finds it a destination. */
-  start(): void {
+  start(nowMs: number): void {
     this.#isHeld = false;
     this.#isAsking = true;
     this.#waitNoMore();
-    if (this.#decoder === undefined) this.#decide();
+    if (this.#decoder === undefined) this.#decide(nowMs);
     else this.#waitFor(LIMITS.proxyHeaderWaitMs);
     if (!this.#isOver) this.#client.readStart();
   }
@@ -149,7 +149,7 @@ export class TcpConnection implements DialOwner, SocketOwner, Wait {
     this.#decoder = undefined;
     this.#waitNoMore();
     applyProxyHeader(this.flow, progress.header);
-    this.#decide();
+    this.#decide(this.clock.nowMs());
     if (this.#isOver) return false;
     return progress.rest.length === 0 || this.#input.receive(progress.rest);
   }
@@ -170,9 +170,8 @@ export class TcpConnection implements DialOwner, SocketOwner, Wait {
     this.socketClosed();
   }
 
-  #decide(): void {
-    const { traffic, clock, flow } = this;
-    const nowMs = clock.nowMs();
+  #decide(nowMs: number): void {
+    const { traffic, flow } = this;
     let verdict = traffic.segment(flow, DIRECTION.input, TCP_FLAG.syn, 0, nowMs);
     if (verdict.reason === DROP_REASON.destinationRemoved) {
       // The entry of an earlier connection from this client port, whose destination left: its FINs were dropped as the
@@ -187,7 +186,7 @@ export class TcpConnection implements DialOwner, SocketOwner, Wait {
     this.#hasEntry = true;
     this.#host.entryMade(verdict.entry, this);
     this.#input.setSource(this.#client, this.#output);
-    this.#dial.start(verdict);
+    this.#dial.start(verdict, nowMs);
   }
 
   connected(server: TcpSocket): void {
@@ -218,10 +217,10 @@ export class TcpConnection implements DialOwner, SocketOwner, Wait {
     this.#host.socketClosed();
   }
 
-  bothDone(): void {
+  bothDone(nowMs: number): void {
     this.#client.close();
     this.#server?.close();
-    this.#over("done");
+    this.#over("done", nowMs);
   }
 
   /** The director has forgotten this connection. */
@@ -239,17 +238,18 @@ export class TcpConnection implements DialOwner, SocketOwner, Wait {
     if (this.#isOver) return;
     this.#client.reset();
     this.#server?.reset();
-    if (this.#hasEntry) this.traffic.segment(this.flow, from, TCP_FLAG.rst, 0, this.clock.nowMs());
-    this.#over(reason);
+    const nowMs = this.clock.nowMs();
+    if (this.#hasEntry) this.traffic.segment(this.flow, from, TCP_FLAG.rst, 0, nowMs);
+    this.#over(reason, nowMs);
   }
 
-  #over(reason: EndReason): void {
+  #over(reason: EndReason, nowMs: number): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#waitNoMore();
     this.#dial.stop()?.reset();
     this.#settle();
-    this.#host.ended(this, reason);
+    this.#host.ended(this, reason, nowMs);
   }
 
   #settle(): void {

@@ -54,7 +54,7 @@ export class TcpConnections {
   /** Starts the connection or lets it wait; `false` when too many wait for `maxConnections` already. */
   admit(connection: TcpConnection): boolean {
     if (!this.isFull && this.#held.size === 0 && this.#pace.hasRoom) {
-      this.#run(connection);
+      this.#run(connection, connection.startMs);
       return true;
     }
     if (this.isFull && this.#held.size >= LIMITS.heldConnections) return false;
@@ -64,11 +64,11 @@ export class TcpConnections {
     return true;
   }
 
-  #run(connection: TcpConnection): void {
+  #run(connection: TcpConnection, nowMs: number): void {
     this.#running.add(connection);
     if (this.#sweep === undefined) this.#armSweep();
     this.#pace.begin();
-    connection.start();
+    connection.start(nowMs);
   }
 
   /** A connection asks for no server any more. */
@@ -96,7 +96,7 @@ export class TcpConnections {
         return;
       }
       this.#held.delete(next);
-      this.#run(next);
+      this.#run(next, this.#clock.nowMs());
     }
   }
 

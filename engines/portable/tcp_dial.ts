@@ -55,21 +55,21 @@ export class TcpDial implements Dialer, Wait {
   }
 
   /** Connects to what the director chose. */
-  start({ destination, destinationPort }: Verdict): void {
+  start({ destination, destinationPort }: Verdict, nowMs: number): void {
     const { host, family } = this.#owner.traffic.destinationAddress(destination);
     this.destination = destination;
     this.#serverHost = host;
     this.#serverFamily = family;
     this.#serverPort = destinationPort;
     if (this.#host.isOwnListener(host, destinationPort)) this.#attemptFailed("loop");
-    else this.#connect();
+    else this.#connect(nowMs);
   }
 
-  #connect(): void {
+  #connect(nowMs: number): void {
     const port = this.#tunnel?.port ?? this.#serverPort;
     this.#host.socketOpened();
     this.#connecting = this.#host.sockets.connect(this.#serverHost, port, this.#serverFamily, this);
-    this.deadlineMs = this.#owner.clock.nowMs() + this.#options.connectTimeoutMs;
+    this.deadlineMs = nowMs + this.#options.connectTimeoutMs;
     this.#host.waits.add(this);
   }
 
@@ -164,9 +164,10 @@ export class TcpDial implements Dialer, Wait {
     const failed = this.#failed ??= [];
     failed.push(this.destination);
     if (failed.length <= this.#options.retries) {
-      const verdict = traffic.reschedule(flow, failed, clock.nowMs());
+      const nowMs = clock.nowMs();
+      const verdict = traffic.reschedule(flow, failed, nowMs);
       if (verdict.action === ACTION.forward) {
-        this.start(verdict);
+        this.start(verdict, nowMs);
         return;
       }
     }

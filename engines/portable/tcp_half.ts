@@ -19,7 +19,7 @@ export interface HalfOwner {
   /** That socket has given its descriptor back. */
   socketClosed(): void;
   /** Both ends of the stream were passed on. */
-  bothDone(): void;
+  bothDone(nowMs: number): void;
 }
 
 /** Owner of its source. At most one chunk waits for a slow target: then the source is not read on. */
@@ -140,9 +140,10 @@ export class TcpHalf implements SocketOwner {
     if (this.#isDone) return;
     this.#isDone = true;
     const { flow, traffic, clock } = this.#owner;
-    traffic.segment(flow, this.#direction, TCP_FLAG.fin, 0, clock.nowMs());
+    const nowMs = clock.nowMs();
+    traffic.segment(flow, this.#direction, TCP_FLAG.fin, 0, nowMs);
     // Once the other way is done too, both sockets close, which sends the same FIN and saves a shutdown.
-    if (this.#opposite?.isDone === true) this.#owner.bothDone();
+    if (this.#opposite?.isDone === true) this.#owner.bothDone(nowMs);
     else this.#target?.end();
   }
 }

@@ -24,7 +24,7 @@ export interface SocketOwner {
   flushed(): void;
   /** The connection broke off; the owner closes. @param code `ECONNRESET` and the like */
   failed(code: string): void;
-  /** The descriptor is given back. */
+  /** The descriptor is given back, perhaps in the middle of the owner's own `close` or `reset`. */
   closed(): void;
 }
 
@@ -33,7 +33,7 @@ export interface Dialer extends SocketOwner {
   connected(): void;
 }
 
-/** A connection, or one under way. Nagle's delay is off. */
+/** A connection, or one under way. Nothing that is written waits for more (TCP_NODELAY). */
 export interface TcpSocket {
   /** To be replaced at any time; an accepted socket needs one at once. */
   owner: SocketOwner;

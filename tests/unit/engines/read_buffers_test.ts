@@ -8,16 +8,16 @@ const LARGE = LIMITS.relayBufferBytes;
 Deno.test("little is read into a small buffer, much into a large one of the pool", () => {
   const pool = new BufferPool();
   const buffer = new ReadBuffer(pool);
-  assert.equal(buffer.next().length, SMALL);
+  assert.equal(buffer.next.length, SMALL);
   buffer.advance(SMALL - 1, false);
-  assert.equal(buffer.next().length, SMALL);
+  assert.equal(buffer.next.length, SMALL);
   buffer.advance(SMALL, false);
-  const large = buffer.next();
+  const large = buffer.next;
   assert.equal(large.length, LARGE);
   buffer.advance(LARGE, false);
-  assert.equal(buffer.next(), large, "the same again");
+  assert.equal(buffer.next, large, "the same again");
   buffer.advance(10, false);
-  assert.equal(buffer.next().length, SMALL);
+  assert.equal(buffer.next.length, SMALL);
   assert.equal(pool.takeLarge(), large, "given back");
 });
 
@@ -25,9 +25,9 @@ Deno.test("memory that a write still needs is never read into", () => {
   const buffer = new ReadBuffer(new BufferPool());
   const held = new Set<Uint8Array>();
   for (let i = 0; i < 5; i++) {
-    held.add(buffer.next());
+    held.add(buffer.next);
     buffer.advance(100, true);
-    assert.ok(!held.has(buffer.next()), `read ${i}`);
+    assert.ok(!held.has(buffer.next), `read ${i}`);
   }
 });
 
@@ -35,11 +35,11 @@ Deno.test("memory serves again when the write is through", () => {
   const pool = new BufferPool();
   const buffer = new ReadBuffer(pool);
   buffer.advance(SMALL, false);
-  const large = buffer.next();
+  const large = buffer.next;
   buffer.advance(LARGE, true);
-  const other = buffer.next();
+  const other = buffer.next;
   buffer.advance(LARGE, false);
-  assert.equal(buffer.next(), other);
+  assert.equal(buffer.next, other);
   assert.equal(pool.takeLarge(), large);
 });
 
@@ -47,9 +47,9 @@ Deno.test("a closed socket gives its buffers back, unless a write needs them", (
   for (const isHeld of [false, true]) {
     const pool = new BufferPool();
     const buffer = new ReadBuffer(pool);
-    const small = buffer.next();
+    const small = buffer.next;
     buffer.advance(SMALL, false);
-    const large = buffer.next();
+    const large = buffer.next;
     buffer.close(isHeld);
     assert.equal(pool.takeLarge() === large, !isHeld);
     assert.equal(pool.takeSmall() === small, !isHeld);
