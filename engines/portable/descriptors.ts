@@ -1,8 +1,8 @@
 /**
  * File descriptors: how many there are, and whether one more connection still has room.
  *
- * Why they are counted: once an accept has failed for want of a descriptor, a node:net server of Deno 2.9 never accepts
- * again and tells nobody. It also accepts all that waits in the backlog before it asks. So a share of the descriptors
+ * Why they are counted: once an accept has failed for want of a descriptor, a listener of Deno 2.9 never accepts again
+ * and tells nobody. It also accepts all that waits in the backlog before it asks. So a share of the descriptors
  * is kept free, and connections beyond are refused while there still is one to refuse them with.
  *
  * @module

@@ -162,7 +162,7 @@ export class TcpBinding implements OpenBinding, TcpKeeper {
     if (peer === undefined || local === undefined) {
       // Reset before it was accepted: the kernel no longer knows who it was.
       this.#refuse(client, "client-reset");
-    } else if (this.#options.whenFull === "refuse" && this.#connections.isFull) {
+    } else if (this.#options.whenFull === "refuse" && this.#connections.isTaken) {
       this.#refuse(client, "max-connections");
     } else if (!this.#engine.descriptors.hasRoomFor(SOCKETS_PER_CONNECTION + this.#connections.dueSockets)) {
       // Before this one gives its descriptor back: was there one to be had?

@@ -46,6 +46,11 @@ export class TcpConnections {
     return this.#running.size >= this.#maxRunning;
   }
 
+  /** As many run as may, once those have started that wait for nothing else. */
+  get isTaken(): boolean {
+    return this.size >= this.#maxRunning;
+  }
+
   /** Server sockets that accepted connections are about to open. */
   get dueSockets(): number {
     return this.isFull ? 0 : this.#held.size;

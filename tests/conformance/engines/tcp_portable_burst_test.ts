@@ -33,4 +33,22 @@ for (const member of [handles, nodeNet]) {
     for (let i = 0; i < CLIENTS; i++) await (await server.next()).received(1);
     assert.deepEqual(setting.events.failures, []);
   });
+
+  testOf(member)(
+    "a burst beyond maxConnections: all that have no place are refused, and no one else",
+    async () => {
+      const places = LIMITS.freshConnects + 36;
+      await using setting = await openSetting(member, {
+        options: { maxConnections: places, whenFull: "refuse" },
+      });
+      const { server } = await setting.addServer();
+      const clients: Promise<Peer>[] = [];
+      for (let i = 0; i < places + 50; i++) clients.push(setting.connect());
+      await setting.events.until("50 are refused", () => setting.events.drops.length === 50);
+      for (let i = 0; i < places; i++) await server.next();
+      await Promise.all(clients);
+      assert.deepEqual(new Set(setting.events.drops), new Set(["max-connections"]));
+      assert.deepEqual([setting.engine.liveConnections(), setting.events.endings.length], [places, 0]);
+    },
+  );
 }
