@@ -16,8 +16,12 @@ import type { WorkerParts } from "./worker_parts.ts";
 
 /** Reads of one turn: 1 MiB by copies, then the other connections' turn. */
 const READS_PER_TURN = 16;
-/** A turn that moves less says that the stream is no bulk, or not any more. */
+/** Pipes full of one turn, while the source has as much: 8 MiB, some 2 ms, then the other connections' turn. */
+const PIPES_PER_TURN = 8;
+/** A turn that moves less is no bulk ... */
 const BULK_TURN_BYTES = 16_384;
+/** ... and so many of them in a row say that the stream is none any more. */
+const SMALL_TURNS = 8;
 const SPLICE_FLAGS = SPLICE.move | SPLICE.nonBlocking;
 
 /** How moving stopped. */
@@ -68,8 +72,9 @@ export class TcpWay implements Unfinished {
   /** A pipe with bytes in it, while the stream is bulk. */
   #pipe: Pipe | undefined;
   #sourceEnded = false;
-  /** Bytes moved since the last small turn. */
+  /** Bytes moved since the stream was no bulk, and turns in a row that moved few. */
   #run = 0;
+  #smallTurns = 0;
   #isQueued = false;
   /** Bytes that the director has not been told of. */
   #uncounted = 0;
@@ -92,6 +97,7 @@ export class TcpWay implements Unfinished {
     this.isHeldBack = false;
     this.#sourceEnded = false;
     this.#run = 0;
+    this.#smallTurns = 0;
     this.#uncounted = 0;
   }
 
@@ -160,7 +166,9 @@ export class TcpWay implements Unfinished {
       this.#isListed = true;
       uncounted.push(this);
     }
-    this.#run = moved >= BULK_TURN_BYTES ? this.#run + moved : 0;
+    if (moved >= BULK_TURN_BYTES) this.#run += moved;
+    else if (this.#run < LIMITS.bulkBytes || ++this.#smallTurns >= SMALL_TURNS) this.#run = 0;
+    if (moved >= BULK_TURN_BYTES || this.#run === 0) this.#smallTurns = 0;
   }
 
   /** Tells the director what has been moved since it was told last: not for each chunk, which would cost more than a copy. */
@@ -268,19 +276,31 @@ export class TcpWay implements Unfinished {
     return MOVED.some;
   }
 
-  /** One pipe full in each turn: while other streams have theirs, more gathers for the next. */
   #splice(): Moved {
     const { sockets, pipes } = this.#parts;
     const pipe = this.#pipe = pipes.take();
     if (pipe === undefined) return this.#copy();
-    const length = sockets.libc.splice(this.source.descriptor, pipe.writeEnd, LIMITS.pipeBytes, SPLICE_FLAGS);
-    if (length <= 0) {
-      this.#givePipe(pipe);
-      return this.#stopped(length);
+    for (let fill = 1;; fill++) {
+      const length = sockets.libc.splice(
+        this.source.descriptor,
+        pipe.writeEnd,
+        LIMITS.pipeBytes,
+        SPLICE_FLAGS,
+      );
+      if (length <= 0) {
+        this.#givePipe(pipe);
+        return this.#stopped(length);
+      }
+      this.bytes += length;
+      pipe.bytes = length;
+      const outcome = this.#fromPipe(pipe);
+      if (outcome !== MOVED.some) return outcome;
+      // Less than a pipe full: more gathers for the next turn.
+      if (length < LIMITS.pipeBytes || fill === PIPES_PER_TURN) {
+        this.#givePipe(pipe);
+        return MOVED.some;
+      }
     }
-    this.bytes += length;
-    pipe.bytes = length;
-    return this.#emptyPipe(pipe);
   }
 
   /** `some`: the pipe is empty and given back. */
