@@ -34,10 +34,10 @@ export class Flow {
   family: Family = 4;
   protocol: number = PROTOCOL.tcp;
   /** Client address as words (see `IpAddress`). */
-  readonly client: Uint32Array = new Uint32Array(4);
+  readonly client: Uint32Array;
   clientPort = 0;
   /** Virtual address as words. */
-  readonly virtual: Uint32Array = new Uint32Array(4);
+  readonly virtual: Uint32Array;
   virtualPort = 0;
   /** Firewall mark, 0 for none. */
   mark = 0;
@@ -61,6 +61,12 @@ export class Flow {
    * lookup; `NO_ENTRY` when unknown. The director verifies it, so a stale one does no harm.
    */
   entry: number = NO_ENTRY;
+
+  /** @param client memory for the two addresses, four words each: many flows may share one array (`FlowMemory`) */
+  constructor(client: Uint32Array = new Uint32Array(4), virtual: Uint32Array = new Uint32Array(4)) {
+    this.client = client;
+    this.virtual = virtual;
+  }
 
   /** A flow between two endpoints of one family. */
   static between(protocol: number, client: Endpoint, virtual: Endpoint): Flow {
@@ -95,4 +101,35 @@ export function reversed(flow: Flow, back: Flow = new Flow()): Flow {
   back.virtual.set(flow.client);
   back.virtualPort = flow.clientPort;
   return back;
+}
+
+/** Addresses of one array. */
+const SHARED_FLOWS = 256;
+
+/**
+ * Makes flows that are kept for good, at half the memory: each array of its own costs 240 bytes beside its words.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ *
+ * const memory = new FlowMemory();
+ * const [one, other] = [memory.make(), memory.make()];
+ * one.client[0] = 0x7f000001;
+ * assert.equal(other.client[0], 0);
+ * ```
+ */
+export class FlowMemory {
+  #words = new Uint32Array(0);
+  #next = 0;
+
+  make(): Flow {
+    if (this.#next === this.#words.length) {
+      this.#words = new Uint32Array(SHARED_FLOWS * 8);
+      this.#next = 0;
+    }
+    const at = this.#next;
+    this.#next = at + 8;
+    return new Flow(this.#words.subarray(at, at + 4), this.#words.subarray(at + 4, at + 8));
+  }
 }

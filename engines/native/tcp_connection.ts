@@ -5,7 +5,7 @@
  */
 import { ACTION, DROP_REASON, type Verdict } from "../../director/verdict.ts";
 import { LIMITS } from "../../limits.ts";
-import { DIRECTION, type Direction, Flow, TCP_FLAG } from "../../net/flow.ts";
+import { DIRECTION, type Direction, type Flow, TCP_FLAG } from "../../net/flow.ts";
 import { EPOLL } from "../../sys/epoll.ts";
 import { ERRNO, errnoName } from "../../sys/errno.ts";
 import type { EndReason } from "../engine.ts";
@@ -30,7 +30,7 @@ const NO_ADDRESS = new Uint32Array(4);
 export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFacts, Unfinished, Moving {
   /** Number of this record, from 1. */
   readonly id: number;
-  readonly flow: Flow = new Flow();
+  readonly flow: Flow;
   /** Handle of the destination, -1 while there is none. */
   destination = -1;
   durationMs = 0;
@@ -55,8 +55,9 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
   #failed: readonly number[] = NOTHING_FAILED;
   readonly #header: HeaderReader;
 
-  constructor(id: number, parts: WorkerParts) {
+  constructor(id: number, flow: Flow, parts: WorkerParts) {
     this.id = id;
+    this.flow = flow;
     this.#parts = parts;
     this.#header = new HeaderReader(parts);
     this.#client = new TcpSide(parts, this);
@@ -215,8 +216,7 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
     }
     this.#admission = admission;
     this.flow.mark = mark;
-    if (refusal === "") this.#open();
-    else this.end(refusal);
+    return refusal === "" ? this.#open() : this.end(refusal);
   }
 
   /** Scheduled, and the rules do not know of it. */

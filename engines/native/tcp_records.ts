@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { FlowMemory } from "../../net/flow.ts";
 import { TcpConnection } from "./tcp_connection.ts";
 import type { WorkerParts } from "./worker_parts.ts";
 
@@ -11,6 +12,7 @@ export class TcpRecords {
   readonly #all: TcpConnection[] = [];
   readonly #free: TcpConnection[] = [];
   readonly #leaving: TcpConnection[] = [];
+  readonly #flows = new FlowMemory();
   #parts: WorkerParts | undefined;
 
   /** Records and parts know each other. */
@@ -24,7 +26,7 @@ export class TcpRecords {
 
   #make(): TcpConnection {
     if (this.#parts === undefined) throw new Error("records without parts: a defect");
-    const connection = new TcpConnection(this.#all.length + 1, this.#parts);
+    const connection = new TcpConnection(this.#all.length + 1, this.#flows.make(), this.#parts);
     this.#all.push(connection);
     return connection;
   }
