@@ -1,9 +1,13 @@
 /** Starts an engine in a process of its own and asks it how it is. */
 import type { EngineProcessWish, EngineReport } from "./tcp_engine_process.ts";
+import { within } from "./waits.ts";
 
 const PROGRAM = new URL("./tcp_engine_process.ts", import.meta.url).pathname;
 /** Deno on a busy machine. */
 const START_MS = 20_000;
+/** Longest wait for an answer, which may take thousands of connections. */
+const ANSWER_MS = 120_000;
+const STOP_MS = 20_000;
 
 export interface ProcessLimits {
   /** File descriptors (`ulimit -n`); fewer than this process may have. */
@@ -116,13 +120,15 @@ export class ProgramProcess implements AsyncDisposable {
 
   async ask(line: string): Promise<string> {
     await this.#input.write(new TextEncoder().encode(`${line}\n`));
-    return await this.nextLine();
+    return await within(`an answer of process ${this.pid} to "${line}"`, ANSWER_MS, this.nextLine());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#input.close().catch(() => {});
+    const late = setTimeout(() => this.#child.kill("SIGKILL"), STOP_MS);
     await this.#lines.rest();
     await this.#child.status;
+    clearTimeout(late);
   }
 }
 

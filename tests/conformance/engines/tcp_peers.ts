@@ -1,6 +1,10 @@
 /** Clients and real servers that can do all that a TCP peer can do, resets included. */
 import { Buffer } from "node:buffer";
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { within } from "./waits.ts";
+
+/** Longest wait for what must come, milliseconds: on loopback it takes microseconds, where others are busy seconds. */
+const PEER_MS = 30_000;
 
 /** How a peer's incoming stream ended. */
 export type StreamEnd = "fin" | "reset";
@@ -42,13 +46,13 @@ export class Peer {
   /** Resolves when this many bytes have come, counted from the beginning. */
   received(length: number): Promise<void> {
     if (this.receivedBytes >= length) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ length, resolve });
-      this.socket.once(
-        "close",
-        () => reject(new Error(`closed after ${this.receivedBytes} of ${length} bytes`)),
-      );
-    });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiters.push({ length, resolve });
+    this.socket.once(
+      "close",
+      () => reject(new Error(`closed after ${this.receivedBytes} of ${length} bytes`)),
+    );
+    return within(`${length} bytes, of which ${this.receivedBytes} had come`, PEER_MS, promise);
   }
 
   send(text: string): void {
@@ -58,7 +62,7 @@ export class Peer {
   /** Sends without waiting until the system takes no more, and a little: both buffers on the way are full then. */
   fill(): Promise<void> {
     const chunk = new Uint8Array(65_536);
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       const more = () => {
         let isLate = false;
         const late = setTimeout(() => {
@@ -67,7 +71,9 @@ export class Peer {
         }, 300);
         this.socket.write(chunk, () => {
           clearTimeout(late);
-          if (!isLate && !this.socket.destroyed) more();
+          if (isLate) return;
+          if (this.socket.destroyed) reject(new Error("closed before the way was full"));
+          else more();
         });
       };
       more();
@@ -129,7 +135,10 @@ export class PeerServer {
 
   next(): Promise<Peer> {
     const peer = this.#waiting.shift();
-    return peer === undefined ? new Promise((resolve) => this.#takers.push(resolve)) : Promise.resolve(peer);
+    if (peer !== undefined) return Promise.resolve(peer);
+    const { promise, resolve } = Promise.withResolvers<Peer>();
+    this.#takers.push(resolve);
+    return within(`a connection to the real server on port ${this.port}`, PEER_MS, promise);
   }
 
   /** Stops listening and drops what is connected. */

@@ -11,6 +11,7 @@ import { SeededRandom } from "../../../net/random.ts";
 import { findScheduler } from "../../../schedulers/registry.ts";
 import { endpointOf, HeardEvents } from "./heard_events.ts";
 import { connectPeer, type Peer, PeerServer } from "./tcp_peers.ts";
+import { TEST_MS, within } from "./waits.ts";
 
 /** What an engine is made from. */
 export interface EngineParts {
@@ -43,7 +44,7 @@ export function testOf(
   return (what, fn, ignore = false) =>
     Deno.test({
       name: `tcp ${member.name}: ${what}`,
-      fn,
+      fn: () => within("the end of the test", TEST_MS, Promise.resolve(fn())),
       ignore,
       sanitizeOps: true,
       sanitizeResources: true,

@@ -4,8 +4,10 @@ import { SystemError } from "../../../errors.ts";
 import type { Binding } from "../../../engines/engine.ts";
 import { LIMITS } from "../../../limits.ts";
 import { endpointOf } from "./heard_events.ts";
-import { connectPeer, type Peer, PeerServer } from "./tcp_peers.ts";
+import { quietPort } from "./quiet_port.ts";
+import { connectPeer, type Peer } from "./tcp_peers.ts";
 import { openSetting, PLAIN, type TcpFamilyMember, type TcpSetting, testOf } from "./tcp_setting.ts";
+import { eventually } from "./waits.ts";
 
 function bindingOf(setting: TcpSetting, listen: string): Binding {
   const { service } = setting;
@@ -121,7 +123,7 @@ export function lifeTests(member: TcpFamilyMember): void {
     await setting.engine.resetAll(200, "drained", setting.service);
     assert.equal(setting.engine.liveConnections(), 0);
     await setting.events.until("all ended", () => setting.events.endings.length === 20);
-    while (ends.length < 20) await new Promise((resolve) => setTimeout(resolve, 1));
+    await eventually("all clients have seen their ends", () => ends.length === 20);
     assert.deepEqual(new Set(setting.events.endings.map((it) => it.reason)), new Set(["drained"]));
     const after = ends.map((it) => it - resetMs);
     assert.ok(Math.min(...after) < 50 && Math.max(...after) >= 150, `${after}, from ${startMs}`);
@@ -146,11 +148,9 @@ export function lifeTests(member: TcpFamilyMember): void {
   test("a client port that comes back after its destination left is a new connection", async () => {
     await using setting = await openSetting(member);
     const gone = await setting.addServer();
-    // A port that nobody has: one that a connect is given may be in TIME_WAIT for others, and cannot be bound for a minute.
-    const spare = await PeerServer.listen("127.0.0.1");
-    const { port } = spare;
-    await spare.close();
+    const port = quietPort((port) => Deno.listen({ hostname: "127.0.0.1", port }).close());
     const client = await setting.connect(setting.to.hostname, port);
+    assert.equal(client.name, `127.0.0.1:${port}`);
     await gone.server.next();
     const { server } = await setting.addServer();
     setting.director.deleteDestination(gone.destination, setting.clock.nowMs());
@@ -158,8 +158,12 @@ export function lifeTests(member: TcpFamilyMember): void {
     await client.closed;
     await setting.engine.whenIdle();
     let again = await setting.connect(setting.to.hostname, port);
+    const untilMs = performance.now() + 5_000;
     // The runtime lets go of a port a moment after it says so: until then bind fails.
-    while (again.name === "") again = await setting.connect(setting.to.hostname, port);
+    while (again.name === "") {
+      assert.ok(performance.now() < untilMs, `port ${port} could not be bound again in 5 s`);
+      again = await setting.connect(setting.to.hostname, port);
+    }
     assert.equal(again.name, client.name);
     await echoOnce(again, await server.next());
   });
@@ -195,7 +199,7 @@ export function lifeTests(member: TcpFamilyMember): void {
     const { server } = await setting.addServer();
     const first = await setting.pair(server);
     const waiting = await setting.connect();
-    while (setting.engine.liveConnections() < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+    await eventually("the second one waits", () => setting.engine.liveConnections() === 2);
     const segment = setting.director.segment.bind(setting.director);
     let isExpiring = true;
     setting.director.segment = (...args) => {

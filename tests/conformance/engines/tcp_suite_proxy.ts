@@ -8,6 +8,7 @@ import { encodeProxyLocal, encodeProxyV1, encodeProxyV2 } from "../../../net/pro
 import { endpointOf } from "./heard_events.ts";
 import { latin1 } from "./tcp_peers.ts";
 import { openSetting, type TcpFamilyMember, testOf } from "./tcp_setting.ts";
+import { eventually } from "./waits.ts";
 
 const LOOPBACK = [Prefix.parse("127.0.0.0/8")];
 const BYTES = new TextEncoder();
@@ -93,7 +94,7 @@ export function proxyTests(member: TcpFamilyMember): void {
     await using setting = await openSetting(member, { clock, options: { acceptProxyFrom: LOOPBACK } });
     await setting.addServer();
     const client = await setting.connect();
-    while (setting.engine.liveConnections() === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    await eventually("it is accepted", () => setting.engine.liveConnections() === 1);
     clock.advance(LIMITS.proxyHeaderWaitMs - 1);
     assert.equal(setting.engine.liveConnections(), 1);
     clock.advance(1);

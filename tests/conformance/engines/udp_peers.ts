@@ -1,4 +1,5 @@
 /** The two ends of the UDP conformance tests: a client that asks, and a real server that answers. */
+import { quietPort } from "./quiet_port.ts";
 
 /** Longest wait for a datagram that must come; on loopback it takes microseconds. */
 const ANSWER_MS = 5_000;
@@ -133,17 +134,9 @@ export function closedPort(): number {
   return port;
 }
 
-/** A free port of 127.0.0.1 below those of outgoing sockets, so that no test's socket is given it once it is let go. */
-export function quietPort(): number {
-  for (;;) {
-    const port = 10_000 + Math.floor(Math.random() * 20_000);
-    try {
-      Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port }).close();
-      return port;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    }
-  }
+/** A port of 127.0.0.1 that no test's socket is given once it is let go. */
+export function quietUdpPort(): number {
+  return quietPort((port) => Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port }).close());
 }
 
 /** `length` bytes that differ from those of another seed. */

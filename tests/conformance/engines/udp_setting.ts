@@ -8,6 +8,7 @@ import type { Endpoint } from "../../../net/endpoint.ts";
 import { endpointOf, HeardEvents } from "./heard_events.ts";
 import { EchoServer } from "./udp_peers.ts";
 import type { TestTraffic, TrafficWish } from "./udp_traffic.ts";
+import { TEST_MS, within } from "./waits.ts";
 
 /** What an engine is made from. */
 export interface EngineParts {
@@ -50,7 +51,7 @@ export function testOf(
   return (what, fn) =>
     Deno.test({
       name: `udp ${member.name}: ${what}`,
-      fn,
+      fn: () => within("the end of the test", TEST_MS, Promise.resolve(fn())),
       sanitizeOps: true,
       sanitizeResources: true,
       ...(limits.permissions && { permissions: { ...limits.permissions, ...member.permissions } }),

@@ -6,6 +6,7 @@ import { formatEndpoint } from "../../../net/endpoint.ts";
 import { endpointOf } from "./heard_events.ts";
 import { bytesOf, closedPort, textOf, UdpPeer } from "./udp_peers.ts";
 import { openSetting, testOf, type UdpFamilyMember } from "./udp_setting.ts";
+import { eventually } from "./waits.ts";
 
 /** Where the tests of failed sends may go: 127.0.0.2 is left out, so that sending there fails as at a firewall. */
 const NETWORK = ["127.0.0.1", "0.0.0.0"];
@@ -141,5 +142,5 @@ function sendTests(member: UdpFamilyMember): void {
 
 /** The engine's loop has no event for "sent": its count is looked at between other work. */
 async function untilCounted(traffic: { readonly counts: { readonly inPackets: number } }, packets: number) {
-  while (traffic.counts.inPackets < packets) await new Promise((resolve) => setTimeout(resolve, 1));
+  await eventually(`${packets} packets are counted`, () => traffic.counts.inPackets >= packets);
 }

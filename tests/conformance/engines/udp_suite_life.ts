@@ -1,7 +1,7 @@
 /** Sessions begin and end when they should, and the director's entries with them. */
 import assert from "node:assert/strict";
 import { ManualClock } from "../../../clock.ts";
-import { bytesOf, quietPort, textOf, UdpPeer } from "./udp_peers.ts";
+import { bytesOf, quietUdpPort, textOf, UdpPeer } from "./udp_peers.ts";
 import { openSetting, PLAIN, testOf, type UdpFamilyMember } from "./udp_setting.ts";
 import { ENTRY_MS } from "./udp_traffic.ts";
 
@@ -182,7 +182,7 @@ function departureTests(member: UdpFamilyMember): void {
   });
 
   test("close: no new client is served, a live session goes on, then the port is free", async () => {
-    await using setting = await openSetting(member, { listen: `127.0.0.1:${quietPort()}` });
+    await using setting = await openSetting(member, { listen: `127.0.0.1:${quietUdpPort()}` });
     setting.addServer();
     await using client = new UdpPeer();
     await using late = new UdpPeer();
@@ -201,7 +201,7 @@ function departureTests(member: UdpFamilyMember): void {
   });
 
   test("stop: sessions, sockets and entries are gone when it resolves", async () => {
-    await using setting = await openSetting(member, { listen: `127.0.0.1:${quietPort()}` });
+    await using setting = await openSetting(member, { listen: `127.0.0.1:${quietUdpPort()}` });
     setting.addServer();
     await using clients = new AsyncDisposableStack();
     for (let i = 0; i < 20; i++) await clients.use(new UdpPeer()).ask(bytesOf(1), setting.to);

@@ -8,6 +8,7 @@ import { MESSAGE, SOCKET } from "../../../sys/socket_numbers.ts";
 import { Sockets } from "../../../sys/sockets.ts";
 import { member } from "../../conformance/engines/tcp_native_engine.ts";
 import { openSetting, type TcpSetting } from "../../conformance/engines/tcp_setting.ts";
+import { eventually } from "../../conformance/engines/waits.ts";
 
 const ignore = Deno.build.os !== "linux";
 const LOOPBACK = IpAddress.parse("127.0.0.1");
@@ -63,11 +64,12 @@ class BarePeers implements Disposable {
   }
 
   async #until(call: () => number): Promise<number> {
-    for (;;) {
-      const result = call();
-      if (result !== -ERRNO.EAGAIN) return result;
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
+    let result = -ERRNO.EAGAIN;
+    await eventually("a socket has what is asked of it", () => {
+      result = call();
+      return result !== -ERRNO.EAGAIN;
+    });
+    return result;
   }
 
   [Symbol.dispose](): void {
