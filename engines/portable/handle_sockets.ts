@@ -73,15 +73,13 @@ export class HandleSockets implements TcpSockets, HandleShare {
     backlog: number,
     accept: (client: TcpSocket) => void,
   ): Promise<ListeningSocket> {
-    const { TCP, serverKind, socketKind } = this.binding;
+    const { TCP, serverKind } = this.binding;
     const server = new TCP(serverKind);
     const { address, port } = at;
     let status = address.family === 6 ? server.bind6(`${address}`, port, 0) : server.bind(`${address}`, port);
     if (status === 0) {
       server.onconnection = (status) => {
-        if (status !== 0) return;
-        const client = new TCP(socketKind);
-        if (server.accept(client) === 0) accept(new HandleSocket(this, client, UNOWNED));
+        if (status === 0) this.#accept(server, accept);
       };
       status = server.listen(backlog);
     }
@@ -93,6 +91,22 @@ export class HandleSockets implements TcpSockets, HandleShare {
       throw new SystemError(code, `listen ${code} ${formatEndpoint(at)}`, { address: formatEndpoint(at) });
     }
     return { port: where.port ?? 0, close: () => server.close() };
+  }
+
+  #accept(server: TcpHandle, accept: (client: TcpSocket) => void): void {
+    const { TCP, socketKind } = this.binding;
+    const handle = new TCP(socketKind);
+    if (server.accept(handle) !== 0) {
+      handle.close();
+      return;
+    }
+    const client = new HandleSocket(this, handle, UNOWNED);
+    try {
+      accept(client);
+    } catch (error) {
+      if (client.owner === UNOWNED) client.reset();
+      reportError(error);
+    }
   }
 
   peer(handle: TcpHandle): Endpoint | undefined {
@@ -121,12 +135,22 @@ function withDone(request: HandleRequest, done: HandleRequest["oncomplete"]): Ha
   return request;
 }
 
+// What is thrown here the runtime prints and tells nobody (Deno 2.9.6), unlike what a read throws: so it is told.
+
 function connectDone(status: number, handle: TcpHandle): void {
-  handle.owner?.connectDone(status);
+  try {
+    handle.owner?.connectDone(status);
+  } catch (error) {
+    reportError(error);
+  }
 }
 
 function writeDone(status: number, handle: TcpHandle): void {
-  handle.owner?.writeDone(status);
+  try {
+    handle.owner?.writeDone(status);
+  } catch (error) {
+    reportError(error);
+  }
 }
 
 function ignore(): void {}

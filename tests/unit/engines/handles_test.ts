@@ -4,6 +4,9 @@ import process from "node:process";
 import { chooseTcpSockets } from "../../../engines/portable/choose_sockets.ts";
 import { findHandles } from "../../../engines/portable/handle_binding.ts";
 import { systemCode } from "../../../engines/portable/handle_socket.ts";
+import { type TcpSocket, UNOWNED } from "../../../engines/portable/tcp_socket.ts";
+import { IpAddress } from "../../../net/address.ts";
+import { within } from "../../conformance/engines/waits.ts";
 
 type Parts = Record<string, Record<string, unknown>>;
 
@@ -60,4 +63,53 @@ Deno.test("error numbers of handles have the names that everything else goes by"
     "EMFILE",
     "EADDRINUSE",
   ]);
+});
+
+Deno.test("what an owner throws is heard of as every error that nobody caught", async () => {
+  const heard: string[] = [];
+  const all = Promise.withResolvers<void>();
+  const hear = (event: ErrorEvent) => {
+    event.preventDefault();
+    if (heard.push(event.error.message) === 3) all.resolve();
+  };
+  const fail = (what: string): never => {
+    throw new Error(what);
+  };
+  const sockets = chooseTcpSockets();
+  const at = { address: IpAddress.parse("127.0.0.1"), port: 0 };
+  const accepted = Promise.withResolvers<TcpSocket>();
+  const isConnected = Promise.withResolvers<void>();
+  const refusing = await sockets.listen(at, 8, () => fail("accept"));
+  const taking = await sockets.listen(at, 8, accepted.resolve);
+  const reset = Promise.withResolvers<string>();
+  globalThis.addEventListener("error", hear);
+  try {
+    const refused = sockets.connect("127.0.0.1", refusing.port, 4, {
+      ...UNOWNED,
+      connected: () => refused.readStart(),
+      failed: reset.resolve,
+    });
+    const connected = sockets.connect("127.0.0.1", taking.port, 4, {
+      ...UNOWNED,
+      connected: () => {
+        isConnected.resolve();
+        fail("connected");
+      },
+      flushed: () => fail("flushed"),
+    });
+    const client = await accepted.promise;
+    await isConnected.promise;
+    client.owner = { ...UNOWNED, receive: () => true };
+    client.readStart();
+    const chunk = new Uint8Array(1 << 20);
+    while (connected.write(chunk));
+    await within("three errors are heard of", 5_000, all.promise);
+    assert.equal(await reset.promise, "ECONNRESET", "a client that nobody owns does not stay");
+    assert.deepEqual(heard.toSorted(), ["accept", "connected", "flushed"]);
+    for (const it of [refused, connected, client]) it.close();
+  } finally {
+    globalThis.removeEventListener("error", hear);
+    refusing.close();
+    taking.close();
+  }
 });
