@@ -62,7 +62,9 @@ export class TcpConnections {
       this.#run(connection, connection.startMs);
       return true;
     }
-    if (this.isFull && this.#held.size >= LIMITS.heldConnections) return false;
+    // Those for whom there is a place wait for an earlier connect's answer only.
+    const places = Math.max(0, this.#maxRunning - this.#running.size);
+    if (this.#held.size - places >= LIMITS.heldConnections) return false;
     this.#held.add(connection);
     connection.hold();
     if (!this.isFull) this.#pace.wait(this.#resume);

@@ -1,5 +1,6 @@
 /** A burst of clients on a processor that is busy elsewhere. */
 import assert from "node:assert/strict";
+import { ManualClock } from "../../../clock.ts";
 import { LIMITS } from "../../../limits.ts";
 import { member as handles } from "./tcp_portable_engine.ts";
 import { member as nodeNet } from "./tcp_portable_node_engine.ts";
@@ -51,4 +52,18 @@ for (const member of [handles, nodeNet]) {
       assert.deepEqual([setting.engine.liveConnections(), setting.events.endings.length], [places, 0]);
     },
   );
+
+  testOf(member)("a burst beyond maxConnections: no more wait for their turn than may", async () => {
+    const places = LIMITS.freshConnects + 36;
+    // Time stands still, so that of those that have a place some wait too.
+    const clock = new ManualClock();
+    await using setting = await openSetting(member, { clock, options: { maxConnections: places } });
+    await setting.addServer();
+    const most = places + LIMITS.heldConnections;
+    const clients = Array.from({ length: most + 50 }, () => setting.connect());
+    await setting.events.until("50 are refused", () => setting.events.endings.length === 50);
+    await Promise.all(clients);
+    assert.deepEqual(new Set(setting.events.endings.map((it) => it.reason)), new Set(["no-room"]));
+    assert.equal(setting.engine.liveConnections(), most);
+  });
 }
