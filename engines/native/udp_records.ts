@@ -4,6 +4,7 @@
  * @module
  */
 import { foldAddress, mixHash } from "../../director/chains.ts";
+import { FlowMemory } from "../../net/flow.ts";
 import { SESSION_KEY, type SessionService, UDP_STAGE, UdpSession } from "./udp_session.ts";
 import type { Questions } from "./questions.ts";
 
@@ -14,6 +15,7 @@ export class UdpRecords {
   readonly #all: UdpSession[] = [];
   readonly #free: UdpSession[] = [];
   readonly #leaving: UdpSession[] = [];
+  readonly #flows = new FlowMemory();
   /** Secret of the hash, so that a stranger cannot fill one chain. */
   readonly #seed: number;
   #chains: (UdpSession | undefined)[] = new Array(CHAINS_AT_FIRST).fill(undefined);
@@ -29,7 +31,7 @@ export class UdpRecords {
   take(): UdpSession {
     const free = this.#free.pop();
     if (free !== undefined) return free;
-    const session = new UdpSession(-1 - this.#all.length, this.#admissions);
+    const session = new UdpSession(-1 - this.#all.length, this.#flows.make(), this.#admissions);
     this.#all.push(session);
     return session;
   }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Flow, NO_ENTRY, PROTOCOL } from "../../net/flow.ts";
+import { type Flow, NO_ENTRY, PROTOCOL } from "../../net/flow.ts";
 import { IpAddress } from "../../net/address.ts";
 import { encodeProxyV2 } from "../../net/proxy_protocol.ts";
 import { SOURCE_WORDS } from "../../sys/datagram_receiver.ts";
@@ -61,7 +61,7 @@ export interface SessionService {
 export class UdpSession implements Watched, EndedFacts, Recipient, TargetWaiter {
   /** Number of this record, below 0: those above are of TCP. */
   readonly id: number;
-  readonly flow: Flow = new Flow();
+  readonly flow: Flow;
   readonly key: Uint32Array = new Uint32Array(SESSION_KEY.words);
   readonly source: Uint32Array = this.key.subarray(ASKED, ASKED + 4);
   readonly #name = new Uint8Array(SOCKET_ADDRESS_BYTES);
@@ -106,8 +106,9 @@ export class UdpSession implements Watched, EndedFacts, Recipient, TargetWaiter 
   #head: Head | undefined;
 
   /** @param admissions hears of those that nobody needs any more */
-  constructor(id: number, admissions: Pick<Questions, "left">) {
+  constructor(id: number, flow: Flow, admissions: Pick<Questions, "left">) {
     this.id = id;
+    this.flow = flow;
     this.#admissions = admissions;
     this.flow.protocol = PROTOCOL.udp;
   }
