@@ -166,9 +166,13 @@ export class TcpWay implements Unfinished {
       this.#isListed = true;
       uncounted.push(this);
     }
-    if (moved >= BULK_TURN_BYTES) this.#run += moved;
-    else if (this.#run < LIMITS.bulkBytes || ++this.#smallTurns >= SMALL_TURNS) this.#run = 0;
-    if (moved >= BULK_TURN_BYTES || this.#run === 0) this.#smallTurns = 0;
+    if (moved >= BULK_TURN_BYTES) {
+      this.#run += moved;
+      this.#smallTurns = 0;
+    } else if (this.#run < LIMITS.bulkBytes || ++this.#smallTurns >= SMALL_TURNS) {
+      this.#run = 0;
+      this.#smallTurns = 0;
+    }
   }
 
   /** Tells the director what has been moved since it was told last: not for each chunk, which would cost more than a copy. */

@@ -64,12 +64,6 @@ export class HandleSocket implements TcpSocket, HandleOwner {
     this.#check(this.#handle.readStart());
   }
 
-  readStop(): void {
-    if (!this.#isReading || this.#isClosed) return;
-    this.#isReading = false;
-    this.#handle.readStop();
-  }
-
   readDone(length: number = this.#sockets.readLength): void {
     if (this.#isClosed || length === 0) return;
     if (length < 0) {
@@ -86,7 +80,9 @@ export class HandleSocket implements TcpSocket, HandleOwner {
     this.#buffer.advance(length, this.owner.isHolding);
     const next = this.#buffer.next;
     if (next !== memory) this.#handle.useUserBuffer(next);
-    if (!readOn) this.readStop();
+    if (readOn) return;
+    this.#isReading = false;
+    this.#handle.readStop();
   }
 
   write(chunk: Uint8Array): boolean {

@@ -92,10 +92,6 @@ export class NodeSocket implements TcpSocket {
     if (!this.#isClosed) this.#socket.resume();
   }
 
-  readStop(): void {
-    this.#socket.pause();
-  }
-
   write(chunk: Uint8Array): boolean {
     this.#socket.write(chunk);
     // A write that the kernel took whole leaves nothing behind.

@@ -37,9 +37,8 @@ export interface Dialer extends SocketOwner {
 export interface TcpSocket {
   /** To be replaced at any time; an accepted socket needs one at once. */
   owner: SocketOwner;
-  /** Sockets do not read by themselves. */
+  /** Sockets do not read by themselves, and stop when `receive` says so. */
   readStart(): void;
-  readStop(): void;
   /** @returns whether the kernel took all; if not, `flushed` comes, and the chunk's memory is in use until then */
   write(chunk: Uint8Array): boolean;
   /** Ends the own stream behind what was written: FIN. */

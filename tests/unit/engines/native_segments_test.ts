@@ -78,47 +78,46 @@ class BarePeers implements Disposable {
   }
 }
 
-Deno.test({
-  name: "native: the last bytes and the end of the stream leave in one segment, as they came",
-  ignore,
-  fn: async () => {
-    await using setting = await openSetting(member);
-    using peers = new BarePeers();
-    setting.addDestination("127.0.0.1", peers.port);
+/** The engine with one worker; its real server is the listener of the peers. */
+function test(name: string, fn: (peers: BarePeers, setting: TcpSetting) => Promise<void>): void {
+  Deno.test({
+    name,
+    ignore,
+    fn: async () => {
+      await using setting = await openSetting(member);
+      using peers = new BarePeers();
+      setting.addDestination("127.0.0.1", peers.port);
+      await fn(peers, setting);
+    },
+  });
+}
+
+test(
+  "native: the last bytes and the end of the stream leave in one segment, as they came",
+  async (peers, setting) => {
     const client = peers.connect(setting, "");
     peers.sendLast(await peers.accept(), "goodbye");
     assert.equal(await peers.read(client), 7);
     assert.equal(await peers.read(client), 0);
     assert.equal(peers.segmentsIn(client), 2, "SYN and ACK, then everything");
   },
+);
+
+test("native: a question that waits goes with the end of the handshake", async (peers, setting) => {
+  const segments: number[] = [];
+  // The question may be later than the handshake: this thread and the worker run side by side.
+  for (let i = 0; i < 50; i++) {
+    peers.connect(setting, "question");
+    const served = await peers.accept();
+    assert.equal(await peers.read(served), 8);
+    segments.push(peers.segmentsIn(served));
+  }
+  assert.equal(Math.min(...segments), 2, `SYN, then everything: ${segments}`);
 });
 
-Deno.test({
-  name: "native: a question that waits goes with the end of the handshake",
-  ignore,
-  fn: async () => {
-    await using setting = await openSetting(member);
-    using peers = new BarePeers();
-    setting.addDestination("127.0.0.1", peers.port);
-    const segments: number[] = [];
-    // The question may be later than the handshake: this thread and the worker run side by side.
-    for (let i = 0; i < 50; i++) {
-      peers.connect(setting, "question");
-      const served = await peers.accept();
-      assert.equal(await peers.read(served), 8);
-      segments.push(peers.segmentsIn(served));
-    }
-    assert.equal(Math.min(...segments), 2, `SYN, then everything: ${segments}`);
-  },
-});
-
-Deno.test({
-  name: "native: a server that speaks first does not wait for the end of the handshake",
-  ignore,
-  fn: async () => {
-    await using setting = await openSetting(member);
-    using peers = new BarePeers();
-    setting.addDestination("127.0.0.1", peers.port);
+test(
+  "native: a server that speaks first does not wait for the end of the handshake",
+  async (peers, setting) => {
     let leastMs = Infinity;
     for (let i = 0; i < 20; i++) {
       const startMs = performance.now();
@@ -130,4 +129,4 @@ Deno.test({
     // The kernel holds an acknowledgement back for 200 ms (TCP_DELACK_MAX), each time.
     assert.ok(leastMs < 150, `${leastMs} ms`);
   },
-});
+);
