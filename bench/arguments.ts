@@ -4,8 +4,8 @@
 import { knownName, parseOptions, wholeNumberOption } from "../cli/options.ts";
 import { LIMITS } from "../limits.ts";
 import { PICKS } from "./picks.ts";
-import type { Figure, RelativeFigure } from "./figure.ts";
-import { type Effort, figures, FULL, SHORT } from "./figures.ts";
+import type { Effort, Figure, RelativeFigure } from "./figure.ts";
+import { figures, FULL, SHORT } from "./figures.ts";
 
 export const USAGE =
   `usage: deno task bench [--short] [--rounds N] [--threads N] [--json FILE] [--svg FILE] [FIGURE...]

@@ -35,3 +35,11 @@ export interface RelativeFigure extends Omit<Figure, "client" | "measure"> {
   /** Measures the reference, and fixes the load for all. */
   readonly prepare: (reference: Side, signal: AbortSignal) => Promise<Figure>;
 }
+
+/** How long and how often. */
+export interface Effort {
+  /** Rounds of all sides that are thrown away, before those that count. */
+  readonly warmUpRounds: number;
+  readonly rounds: number;
+  readonly secondsPerRun: number;
+}

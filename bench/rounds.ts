@@ -1,7 +1,7 @@
 /**
  * The order of runs: A B C D, A B C D, ... so that a slow moment of the machine falls on neighbours, not on one side.
  */
-import type { Figure } from "./figure.ts";
+import type { Effort, Figure } from "./figure.ts";
 import { processesOf, type Side } from "./side.ts";
 
 /** Runs of one side for one figure, one value a round. */
@@ -18,7 +18,7 @@ export type FigureRuns = ReadonlyMap<string, Series>;
 
 /** What a run is told and asked. */
 export interface RunControl {
-  /** Told before each run; round 0 is the warming up. */
+  /** Told before each run; rounds below 1 are the warming up. */
   readonly progress: (round: number, side: string) => void;
   readonly signal: AbortSignal;
 }
@@ -30,18 +30,20 @@ export function roundProgress(
   show: (text: string) => void,
 ): RunControl["progress"] {
   return (round, side) =>
-    show(`${figure}: ${round === 0 ? "warming up" : `round ${round} of ${rounds}`}, ${side}`);
+    show(`${figure}: ${round < 1 ? "warming up" : `round ${round} of ${rounds}`}, ${side}`);
 }
 
-/** Runs every side once to warm up, which is thrown away, then `rounds` times in turn. */
+/** Runs every side in turn: `warmUpRounds` times, which are thrown away, then `rounds` times. */
 export async function runRounds(
   figure: Figure,
   sides: readonly Side[],
-  rounds: number,
+  { warmUpRounds, rounds }: Pick<Effort, "warmUpRounds" | "rounds">,
   control: RunControl,
 ): Promise<FigureRuns> {
   const runs = new Map<string, Series>();
-  for (let round = 0; round <= rounds; round++) await runRound(figure, sides, round, runs, control);
+  for (let round = 1 - warmUpRounds; round <= rounds; round++) {
+    await runRound(figure, sides, round, runs, control);
+  }
   return runs;
 }
 
@@ -75,7 +77,7 @@ async function runRound(
     const before = processorMs(pids);
     const { value, errors, units } = await figure.measure(side, signal);
     const spentMs = processorMs(pids) - before;
-    if (round === 0) continue;
+    if (round < 1) continue;
     const series = runs.get(name) ?? { values: [], errors: 0 };
     runs.set(name, series);
     series.values.push(value);

@@ -54,11 +54,12 @@ async function prepared(
 function run(
   figure: Figure,
   topology: Topology,
-  { threads, effort: { rounds } }: BenchArguments,
+  { threads, effort }: BenchArguments,
   { showProgress, signal }: BenchScreen,
 ): Promise<FigureRuns> {
+  const { rounds } = effort;
   const control = { progress: roundProgress(figure.name, rounds, showProgress), signal };
   return figure.isFresh
     ? runFreshRounds(figure, () => Topology.start(threads), rounds, control)
-    : runRounds(figure, topology.sides, rounds, control);
+    : runRounds(figure, topology.sides, effort, control);
 }

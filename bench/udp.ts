@@ -20,11 +20,13 @@ const pathOf = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const REFERENCE = "nginx";
 const ROUNDS = 9;
 const SECONDS = 2;
+/** Runs that are thrown away: what runs often is compiled by then. */
+const WARM_UP_ROUNDS = 4;
 const FIGURE_NAMES = figures(0, SECONDS).map(({ name }) => name);
 
 const USAGE = `usage: deno task bench:udp [--rounds N] [--seconds N] [FIGURE...]
   FIGURE       ${FIGURE_NAMES.join(", ")} (default: all)
-  --rounds N   measured runs of each side, after one that is thrown away (default ${ROUNDS}, at most 100)
+  --rounds N   measured runs of each side, after ${WARM_UP_ROUNDS} that are thrown away (default ${ROUNDS}, at most 100)
   --seconds N  length of a run (default ${SECONDS}, at most 60)
   -h, --help   this text
 
@@ -193,7 +195,10 @@ async function main(args: readonly string[], signal: AbortSignal): Promise<numbe
   for (const figure of figures(ends.ports.stream, seconds)) {
     if (positionals.length > 0 && !positionals.includes(figure.name)) continue;
     const progress = roundProgress(figure.name, rounds, showProgress);
-    const runs = await runRounds(figure, sides, rounds, { progress, signal });
+    const runs = await runRounds(figure, sides, { warmUpRounds: WARM_UP_ROUNDS, rounds }, {
+      progress,
+      signal,
+    });
     printLine(`\n${figureTable(summarise(figure, runs, REFERENCE))}`);
   }
   return EXIT.ok;
