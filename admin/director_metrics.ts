@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { counter, gauge, type Metric } from "./metric.ts";
+import { counter, type Emit, gauge, type Metric } from "./metric.ts";
+import type { Status, WorkerStatus } from "./source.ts";
 
 export const DIRECTOR_METRICS: readonly Metric[] = [
   gauge(
@@ -61,6 +62,24 @@ export const DIRECTOR_METRICS: readonly Metric[] = [
     emit({}, status.memory.heapUsedBytes);
   }),
   counter(
+    "lvs_worker_turns_total",
+    "Turns of a worker's loop; native engine only.",
+    ["worker"],
+    ({ status }, emit) => eachWorker(status, emit, ({ turns }) => turns),
+  ),
+  counter(
+    "lvs_worker_busy_seconds_total",
+    "Time in these turns: work, garbage collection, and a processor taken away.",
+    ["worker"],
+    ({ status }, emit) => eachWorker(status, emit, ({ busySeconds }) => busySeconds),
+  ),
+  gauge(
+    "lvs_worker_longest_turn_seconds",
+    "Longest turn of the last 10 to 20 seconds: for so long somebody may have waited.",
+    ["worker"],
+    ({ status }, emit) => eachWorker(status, emit, ({ longestTurnSeconds }) => longestTurnSeconds),
+  ),
+  counter(
     "lvs_log_records_dropped_total",
     "Log records dropped for a slow reader of the log.",
     [],
@@ -77,6 +96,10 @@ export const DIRECTOR_METRICS: readonly Metric[] = [
     },
   ),
 ];
+
+function eachWorker({ workers }: Status, emit: Emit, read: (worker: WorkerStatus) => number): void {
+  for (const it of workers) emit({ worker: `${it.worker}` }, read(it));
+}
 
 function epochSeconds(wall: string): number {
   return Date.parse(wall) / 1_000;

@@ -63,6 +63,8 @@ export interface Status {
   readonly draining: boolean;
   /** The engine chosen by default, and why that one. */
   readonly engine: { readonly name: string; readonly reason: string };
+  /** Threads of the native engine, those that have run. */
+  readonly workers: readonly WorkerStatus[];
   readonly timeouts: TimeoutsStatus;
   /** In config order. */
   readonly services: readonly ServiceStatus[];
@@ -75,6 +77,17 @@ export interface Status {
   readonly logDropped: number;
   /** Services that ipvsadm made and that forward nothing, for no socket can stand for them; with the reason. */
   readonly unserved: readonly { readonly service: string; readonly reason: string }[];
+}
+
+/** A thread that waits for sockets and, each time it wakes, makes a turn through all that have something. */
+export interface WorkerStatus {
+  /** From 1. */
+  readonly worker: number;
+  readonly turns: number;
+  /** Not waiting: it worked, collected garbage, or had its processor taken away. */
+  readonly busySeconds: number;
+  /** For so long somebody may have waited for it: the longest turn of the last 10 to 20 seconds. */
+  readonly longestTurnSeconds: number;
 }
 
 /** Chains in the order of the hooks, then the user's own. */

@@ -7,9 +7,9 @@ import { BACKLOG, BUFFER_BYTES, type Ports, portsFrom, type StartedSide, type Ta
 
 const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
 
-/** Worker threads, beside the main thread. */
-export function startNative(servers: Ports, threads: number): Promise<StartedSide> {
-  return startLvsd(servers, "native", threads);
+/** Worker threads, beside the main thread. @param adminPort where it tells its state; absent: nowhere */
+export function startNative(servers: Ports, threads: number, adminPort?: number): Promise<StartedSide> {
+  return startLvsd(servers, "native", threads, adminPort);
 }
 
 /** One thread, whatever was asked for: it has no others. */
@@ -21,10 +21,11 @@ async function startLvsd(
   servers: Ports,
   engine: "native" | "portable",
   workers: number,
+  adminPort?: number,
 ): Promise<StartedSide> {
   const settings = {
     log: { level: "error", connections: false },
-    admin: { listen: "off", socket: "off" },
+    admin: { listen: adminPort === undefined ? "off" : `127.0.0.1:${adminPort}`, socket: "off" },
     workers,
   };
   let ports: Ports = servers;

@@ -1,9 +1,11 @@
 /**
  * `deno task bench:soak [--minutes N]`: the native engine under full load for a long time. Does its memory stay flat, does
- * it keep a client waiting longer than the machine keeps an idle thread waiting, does it leak descriptors?
+ * it stall for longer than the machine keeps an idle thread waiting, does it leak descriptors?
  */
 import { parseOptions } from "../cli/options.ts";
 import { EXIT, UsageError } from "../errors.ts";
+import type { Status } from "../admin/source.ts";
+import { freePort } from "../tests/peers/free_port.ts";
 import { requirePeer } from "../tests/peers/required_peers.ts";
 import { type Measurement } from "./figure.ts";
 import { runWrk, type WrkRun } from "./client.ts";
@@ -46,6 +48,8 @@ Example:
 interface Sample {
   readonly atSeconds: number;
   readonly residentBytes: number;
+  /** Of the worker, from before this slice or in it. */
+  readonly longestTurnMs: number;
   readonly rate: number;
   readonly errors: number;
 }
@@ -53,7 +57,8 @@ interface Sample {
 async function soak(seconds: number, stop: AbortSignal): Promise<boolean> {
   await using stack = new AsyncDisposableStack();
   const server = stack.use(await startServer());
-  const side = await startNative({ http: server.port, stream: server.port }, 1);
+  const adminPort = await freePort();
+  const side = await startNative({ http: server.port, stream: server.port }, 1, adminPort);
   for (const process of side.processes) stack.use(process);
   const [pid = 0] = side.pids;
   const within = (milliseconds: number) => AbortSignal.any([stop, AbortSignal.timeout(milliseconds)]);
@@ -65,7 +70,7 @@ async function soak(seconds: number, stop: AbortSignal): Promise<boolean> {
   const probe = { requestsPerSecond: PROBES_PER_SECOND, connections: PROBE_CONNECTIONS, seconds };
   const signal = within(seconds * 1_000 + 120_000);
   const [samples, through, direct] = await Promise.all([
-    load(side.ports.http, pid, seconds, signal),
+    load({ port: side.ports.http, adminPort, pid }, seconds, signal),
     latencies(side.ports.http, probe, signal),
     latencies(server.port, probe, signal),
   ]);
@@ -75,7 +80,11 @@ async function soak(seconds: number, stop: AbortSignal): Promise<boolean> {
   return report(samples, { through, direct, gapsMs }, descriptorsBefore, descriptorsAfter);
 }
 
-async function load(port: number, pid: number, seconds: number, signal: AbortSignal): Promise<Sample[]> {
+async function load(
+  { port, adminPort, pid }: { readonly port: number; readonly adminPort: number; readonly pid: number },
+  seconds: number,
+  signal: AbortSignal,
+): Promise<Sample[]> {
   const startMs = performance.now();
   const samples: Sample[] = [];
   for (let i = 0; performance.now() - startMs < seconds * 1_000; i++) {
@@ -88,16 +97,25 @@ async function load(port: number, pid: number, seconds: number, signal: AbortSig
     const sample = {
       atSeconds: (performance.now() - startMs) / 1_000,
       residentBytes: residentBytes(pid),
+      longestTurnMs: await longestTurnMs(adminPort, signal),
       rate: value,
       errors,
     };
     samples.push(sample);
     printLine(
       `${sample.atSeconds.toFixed(0).padStart(4)} s  ${mebibytes(sample.residentBytes)} MiB  ` +
-        `${value.toFixed(0)} ${kind}/s on ${run.connections}, ${errors} errors`,
+        `${value.toFixed(0)} ${kind}/s on ${run.connections}, ${errors} errors, ` +
+        `longest turn ${sample.longestTurnMs.toFixed(1)} ms`,
     );
   }
   return samples;
+}
+
+/** A slice is as long as lvsd remembers at least. */
+async function longestTurnMs(adminPort: number, signal: AbortSignal): Promise<number> {
+  const answer = await fetch(`http://127.0.0.1:${adminPort}/status`, { signal });
+  const { workers }: Pick<Status, "workers"> = await answer.json();
+  return Math.max(...workers.map((it) => it.longestTurnSeconds * 1_000));
 }
 
 /** Milliseconds, the longest first. */
@@ -144,6 +162,13 @@ function report(samples: readonly Sample[], pauses: Pauses, before: number, afte
   ) {
     printLine(`  ${name.padEnd(30)}  ${[values[0], values[9], values[99]].map(milliseconds).join("   ")}`);
   }
+  const turnsMs = samples.map((it) => it.longestTurnMs).sort((a, b) => b - a);
+  printLine(
+    `longest turn of lvsd's worker:${
+      milliseconds(turnsMs[0])
+    } ms; of half of the slices no turn was longer than ` +
+      `${(turnsMs[Math.floor(turnsMs.length / 2)] ?? 0).toFixed(1)} ms`,
+  );
   printLine(`descriptors: ${before} before, ${after} after; errors: ${errors}`);
   return errors === 0 && after <= before;
 }

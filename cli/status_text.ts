@@ -15,6 +15,9 @@ import type {
 } from "../admin/source.ts";
 import { alignColumns, type Cell, counted, formatBytes, formatSeconds, printableAll } from "./table.ts";
 
+/** Clients notice: a tenth of a second is taken for an immediate answer, and not more (Nielsen, Usability Engineering, 1993). */
+const SLOW_TURN_SECONDS = 0.1;
+
 type Paint = (text: string) => string;
 
 /** SGR colours of ECMA-48. */
@@ -73,6 +76,13 @@ function directorLines(status: Status, readiness: Readiness, paint: (colour: Col
   }
   for (const { service, reason } of status.unserved) {
     lines.push(paint("warning")(`${service} forwards nothing: ${reason}`));
+  }
+  for (const { worker, longestTurnSeconds } of status.workers) {
+    if (longestTurnSeconds < SLOW_TURN_SECONDS) continue;
+    const ms = Math.round(longestTurnSeconds * 1_000);
+    lines.push(
+      paint("warning")(`worker ${worker} was busy for ${ms} ms on end, in which nobody else was served`),
+    );
   }
   if (status.logDropped > 0) lines.push(paint("warning")(`log records dropped ${status.logDropped}`));
   lines.push(...countLine("drops outside of services", status.drops));

@@ -10,6 +10,7 @@ import type { TrafficEntrance } from "../director/verdict.ts";
 import type { Binding, Engine, EngineEvents } from "../engines/engine.ts";
 import { type ConnectionJudge, NativeEngine } from "../engines/native/native.ts";
 import type { ThreadStock } from "../engines/native/thread_stock.ts";
+import type { WorkerTimes } from "../engines/native/turn_times.ts";
 import { HandOverEngine } from "../engines/hand_over/hand_over.ts";
 import { PacketEngine } from "../engines/packet/packet_engine.ts";
 import type { Surroundings } from "../engines/packet/packet_path.ts";
@@ -209,6 +210,11 @@ export class Engines {
   /** Chains of a configuration, for the engine that asks them of each packet. */
   async setRules({ rules, services }: Config): Promise<void> {
     await this.#packet?.setRules(rules, services.map((it) => it.name));
+  }
+
+  /** How busy the native engine's workers are; none without it. */
+  get workerTimes(): readonly WorkerTimes[] {
+    return this.#native?.workerTimes ?? [];
   }
 
   /** What the packet engine's worker has counted of the rules. */

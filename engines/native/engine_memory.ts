@@ -4,6 +4,7 @@
  * @module
  */
 import { LIMITS } from "../../limits.ts";
+import { TurnTimes } from "./turn_times.ts";
 
 /** Bindings of one engine at a time: every service, and those that are on their way out. */
 export const BINDING_SLOTS = 8_192;
@@ -40,6 +41,7 @@ export interface EngineBuffers {
   readonly words: SharedArrayBuffer;
   readonly owners: SharedArrayBuffer;
   readonly time: SharedArrayBuffer;
+  readonly turns: SharedArrayBuffer;
 }
 
 /**
@@ -49,6 +51,7 @@ export interface EngineBuffers {
 export class EngineMemory {
   readonly buffers: EngineBuffers;
   readonly workers: number;
+  readonly turns: TurnTimes;
   readonly #all: Int32Array<SharedArrayBuffer>;
   /** Connections of a slot that run, over all workers. */
   readonly #running: Int32Array<SharedArrayBuffer>;
@@ -67,6 +70,7 @@ export class EngineMemory {
     this.workers = this.#own.length / OWN.count - 1;
     this.#owners = new Uint8Array(buffers.owners);
     this.#time = new Float64Array(buffers.time);
+    this.turns = new TurnTimes(buffers.turns);
   }
 
   /**
@@ -79,6 +83,7 @@ export class EngineMemory {
       words: new SharedArrayBuffer(words * Int32Array.BYTES_PER_ELEMENT),
       owners: new SharedArrayBuffer(Math.min(descriptorLimit, 2 ** 20)),
       time: new SharedArrayBuffer(Float64Array.BYTES_PER_ELEMENT),
+      turns: TurnTimes.createBuffer(workers),
     });
   }
 

@@ -40,6 +40,7 @@ import { ThreadStock } from "./thread_stock.ts";
 import { listenUdp } from "./udp_listeners.ts";
 import { monotonicMs } from "./worker_clock.ts";
 import type { WorkerListener, WorkerThread } from "./worker_thread.ts";
+import type { WorkerTimes } from "./turn_times.ts";
 import { Workers } from "./workers.ts";
 
 /** The rules, in the main thread. */
@@ -123,6 +124,11 @@ export class NativeEngine implements Engine, BindingOwner, WorkerListener {
       welcome: () => [...this.#bindings.values()].filter((it) => !it.isClosed).map(openCommand),
     });
     if (!isSystemTime) this.#mirrorTime();
+  }
+
+  /** How busy the workers are. */
+  get workerTimes(): readonly WorkerTimes[] {
+    return this.#memory.turns.all(this.#options.clock.nowMs());
   }
 
   /** A clock that is moved by hand lives in this thread: the workers are told. */

@@ -149,13 +149,18 @@ export class WorkerLoop {
     this.#memory.opened(worker, this.#epoll.descriptor);
     const connections = this.#director.connectionMemory;
     this.#say({ kind: "ready", connections });
-    const woken = () => this.#clock.refresh();
+    let wokenMs = performance.now();
+    const woken = () => {
+      this.#clock.refresh();
+      wokenMs = this.#clock.realMs;
+    };
     while (!this.#memory.isStopped(worker)) {
       this.#reactor.turn(this.#timeoutMs(), woken);
       this.#readMail();
       this.#tick();
       this.#news.look(this.#clock.realMs, this.#memory.wantsIdle);
       this.#tellIdle();
+      this.#memory.turns.add(worker, performance.now() - wokenMs, this.#clock.nowMs);
     }
     this.#end();
   }

@@ -144,6 +144,15 @@ Deno.test("lvsd status: the page", () => {
   assert.equal(formatStatus(STATUS, NOT_READY, { colour: false }), PAGE);
 });
 
+Deno.test("lvsd status: a worker that kept everybody waiting is told", () => {
+  const text = (longestTurnSeconds: number) => {
+    const workers = [{ worker: 2, turns: 9, busySeconds: 1, longestTurnSeconds }];
+    return formatStatus(directorStatus({ workers }), { ready: true, problems: [] }, { colour: false });
+  };
+  assert.match(text(0.25), /^worker 2 was busy for 250 ms on end, in which nobody else was served$/m);
+  assert.doesNotMatch(text(0.02), /busy for/);
+});
+
 Deno.test("lvsd status: colours change nothing but colours", () => {
   const coloured = formatStatus(STATUS, NOT_READY, { colour: true });
   assert.notEqual(coloured, PAGE);

@@ -55,3 +55,22 @@ Deno.test({
     }
   },
 });
+
+Deno.test({
+  name: "native: a worker tells how long its turns took, the longest included",
+  ignore,
+  fn: async () => {
+    await using setting = await openSetting(member);
+    const { engine } = setting;
+    assert.ok(engine instanceof NativeEngine);
+    const { server } = await setting.addServer();
+    await Promise.all(Array.from({ length: 20 }, () => setting.pair(server)));
+    await engine.passed();
+    const times = engine.workerTimes;
+    assert.ok(times.length > 0);
+    for (const { worker, turns, busySeconds, longestTurnSeconds } of times) {
+      assert.ok(worker >= 1 && worker <= 2 && turns >= 1);
+      assert.ok(longestTurnSeconds > 0 && longestTurnSeconds <= busySeconds);
+    }
+  },
+});
