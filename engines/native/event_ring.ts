@@ -41,6 +41,11 @@ export function createEventRing(): SharedArrayBuffer {
 export class EventWriter {
   readonly #words: Int32Array;
   readonly #floats: Float64Array;
+  /** Records written, and how many of them the reader may see. */
+  #written = 0;
+  #published = 0;
+  /** How far the reader was when this was asked last. */
+  #read = 0;
 
   constructor(buffer: SharedArrayBuffer) {
     this.#words = new Int32Array(buffer);
@@ -49,9 +54,20 @@ export class EventWriter {
 
   /** Whether something waits that nobody was told of. */
   get hasNews(): boolean {
+    this.publish();
     const words = this.#words;
-    return words[HEADER.written] !== Atomics.load(words, HEADER.read) &&
-      Atomics.load(words, HEADER.announced) === 0;
+    return this.#written !== Atomics.load(words, HEADER.read) && Atomics.load(words, HEADER.announced) === 0;
+  }
+
+  /**
+   * Lets the reader see what was written. Only a connect that succeeded waits for it: each store that orders costs 20 ns, and
+   * waits for the stores before it to reach their memory.
+   */
+  publish(): void {
+    if (this.#published === this.#written) return;
+    this.#published = this.#written;
+    // A store that orders: whoever sees the number sees the record.
+    Atomics.store(this.#words, HEADER.written, this.#written);
   }
 
   /** The main thread is being told. */
@@ -95,20 +111,23 @@ export class EventWriter {
   }
 
   connectSucceeded(destination: number): void {
-    if (this.#begin(EVENT.connectSucceeded, 0, destination, "done") >= 0) this.#commit();
+    if (this.#begin(EVENT.connectSucceeded, 0, destination, "done") >= 0) {
+      this.#written = (this.#written + 1) | 0;
+    }
   }
 
   #waiting(): number {
-    return ((this.#words[HEADER.written] ?? 0) - Atomics.load(this.#words, HEADER.read)) | 0;
+    this.#read = Atomics.load(this.#words, HEADER.read);
+    return (this.#written - this.#read) | 0;
   }
 
   #begin(kind: number, service: number, destination: number, reason: EndReason): number {
     const words = this.#words;
-    if (this.#waiting() >= RECORDS) {
+    if (((this.#written - this.#read) | 0) >= RECORDS && this.#waiting() >= RECORDS) {
       Atomics.add(words, HEADER.lost, 1);
       return -1;
     }
-    const base = HEADER_WORDS + ((words[HEADER.written] ?? 0) & (RECORDS - 1)) * RECORD_WORDS;
+    const base = HEADER_WORDS + (this.#written & (RECORDS - 1)) * RECORD_WORDS;
     words[base + WORD.kind] = kind;
     words[base + WORD.service] = service;
     words[base + WORD.destination] = destination;
@@ -117,8 +136,8 @@ export class EventWriter {
   }
 
   #commit(): void {
-    // A store that orders: whoever sees the number sees the record.
-    Atomics.store(this.#words, HEADER.written, ((this.#words[HEADER.written] ?? 0) + 1) | 0);
+    this.#written = (this.#written + 1) | 0;
+    this.publish();
   }
 }
 

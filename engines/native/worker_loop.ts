@@ -49,6 +49,8 @@ export class WorkerLoop {
   readonly #bell: EventFd;
   readonly #memory: EngineMemory;
   readonly #director: Director;
+  /** Where its decisions are remembered. */
+  readonly #flight: FlightRing | undefined;
   readonly #events: EventWriter;
   readonly #news: EventNews;
   readonly #clock: WorkerClock;
@@ -87,9 +89,10 @@ export class WorkerLoop {
       connectionEntries,
       onExpire: (entry) => this.#entryExpired(entry),
     };
-    this.#director = start.flight === undefined
+    this.#flight = start.flight === undefined ? undefined : new FlightRing(start.flight);
+    this.#director = this.#flight === undefined
       ? new Director(parts)
-      : new RecordedDirector({ ...parts, ring: new FlightRing(start.flight) });
+      : new RecordedDirector({ ...parts, ring: this.#flight });
     this.#events = new EventWriter(start.events);
     this.#news = new EventNews(this.#events, () => this.#say({ kind: "events" }));
     this.#clock = new WorkerClock(this.#libc, this.#memory, start.clockZeroMs);
@@ -160,6 +163,7 @@ export class WorkerLoop {
       this.#tick();
       this.#news.look(this.#clock.realMs, this.#memory.wantsIdle);
       this.#tellIdle();
+      this.#flight?.publish();
       this.#memory.turns.add(worker, performance.now() - wokenMs, this.#clock.nowMs);
     }
     this.#end();
@@ -365,6 +369,8 @@ export class WorkerLoop {
   }
 
   #say(report: Report): void {
+    // Whoever hears it has heard of what happened before.
+    this.#events.publish();
     this.#start.port.postMessage(report);
   }
 

@@ -199,6 +199,30 @@ Deno.test("flight record: changes beyond their number are folded into the beginn
 
 Deno.test("flight record: a ring of another thread is read in its memory", () => {
   const ring = FlightRing.create({ shared: true, rows: 8 });
+  const seen = () => new FlightRing(ring.buffer).rows().map((it) => [it.call, it.atMs]);
   ring.advance(5);
-  assert.deepEqual(new FlightRing(ring.buffer).rows().map((it) => [it.call, it.atMs]), [[4, 5]]);
+  ring.publish();
+  assert.deepEqual(seen(), [[4, 5]]);
+  ring.advance(6);
+  ring.advance(7);
+  assert.deepEqual(seen(), [[4, 5]], "two of eight may be unseen");
+  ring.advance(8);
+  assert.deepEqual(seen(), [[4, 5], [4, 6], [4, 7], [4, 8]]);
+});
+
+Deno.test("flight record: rows that the writer may be overwriting are left out", () => {
+  const ring = FlightRing.create({ shared: true, rows: 8 });
+  for (let atMs = 1; atMs <= 20; atMs++) ring.advance(atMs);
+  ring.publish();
+  assert.deepEqual(new FlightRing(ring.buffer).rows().map((it) => it.atMs), [15, 16, 17, 18, 19, 20]);
+});
+
+Deno.test("flight record: who takes a dead thread's place goes on with its ring", () => {
+  const ring = FlightRing.create({ shared: true, rows: 8 });
+  ring.advance(1);
+  ring.publish();
+  const next = new FlightRing(ring.buffer);
+  next.advance(2);
+  next.publish();
+  assert.deepEqual(next.rows().map((it) => it.atMs), [1, 2]);
 });
