@@ -74,6 +74,8 @@ export const LIMITS = {
   freshConnects: 64,
   /** After this time, milliseconds, a server is taken for a slow one, for which others no longer wait. */
   freshConnectMs: 10,
+  /** Sockets that read, in the portable engine, until accepts and connects get a turn to themselves: forty times a second at full load. */
+  readersUntilBreak: 2_048,
   /** Clients' addresses whose text the portable engine has read already: reading costs 1.5 µs, and each some 200 bytes. */
   readAddresses: 1_024,
   /**

@@ -5,6 +5,7 @@
  */
 import { getSystemErrorName } from "node:util";
 import type { Endpoint } from "../../net/endpoint.ts";
+import type { FairTurns } from "./fair_turns.ts";
 import type { HandleOwner, HandleRequest, TcpHandle } from "./handle_binding.ts";
 import { type BufferPool, ReadBuffer } from "./read_buffers.ts";
 import type { Dialer, SocketOwner, TcpSocket } from "./tcp_socket.ts";
@@ -20,6 +21,7 @@ export function systemCode(status: number): string {
 /** What sockets have in common. */
 export interface HandleShare {
   readonly pool: BufferPool;
+  readonly turns: FairTurns;
   /** What the last read was: bytes, or a negative error number. */
   readonly readLength: number;
   /** Whether the last write was not taken whole. */
@@ -80,7 +82,7 @@ export class HandleSocket implements TcpSocket, HandleOwner {
     this.#buffer.advance(length, this.owner.isHolding);
     const next = this.#buffer.next;
     if (next !== memory) this.#handle.useUserBuffer(next);
-    if (readOn) return;
+    if (readOn && !this.#sockets.turns.hasToStop(this)) return;
     this.#isReading = false;
     this.#handle.readStop();
   }

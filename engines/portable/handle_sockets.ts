@@ -8,6 +8,7 @@ import { LIMITS } from "../../limits.ts";
 import { type Family, IpAddress } from "../../net/address.ts";
 import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
 import { errorCode } from "./bind_error.ts";
+import { FairTurns } from "./fair_turns.ts";
 import type { HandleAddress, HandleBinding, HandleRequest, TcpHandle } from "./handle_binding.ts";
 import { type HandleShare, HandleSocket, systemCode } from "./handle_socket.ts";
 import type { BufferPool } from "./read_buffers.ts";
@@ -18,6 +19,7 @@ export class HandleSockets implements TcpSockets, HandleShare {
   readonly name = "handles";
   readonly binding: HandleBinding;
   readonly pool: BufferPool;
+  readonly turns = new FairTurns((callback) => void setTimeout(callback, 1));
   readonly #address: Partial<HandleAddress> = {};
   readonly #known = new Map<string, IpAddress>();
   #spareWrite: HandleRequest | undefined;
