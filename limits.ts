@@ -74,8 +74,12 @@ export const LIMITS = {
   freshConnects: 64,
   /** After this time, milliseconds, a server is taken for a slow one, for which others no longer wait. */
   freshConnectMs: 10,
-  /** Sockets that read, in the portable engine, until accepts and connects get a turn to themselves: forty times a second at full load. */
+  /**
+   * Sockets that read, in the portable engine, until accepts and connects get a turn to themselves, for which each is stopped and
+   * started: forty times a second at full load while others wait for it, two or three times while none do.
+   */
   readersUntilBreak: 2_048,
+  readersUntilBreakMost: 32_768,
   /** Clients' addresses whose text the portable engine has read already: reading costs 1.5 µs, and each some 200 bytes. */
   readAddresses: 1_024,
   /**

@@ -11,6 +11,10 @@ import { LIMITS } from "../../limits.ts";
 
 /** So few sockets that read in a turn leave the others half of the budget. */
 const FEW_READERS = 64;
+/** While so many others get through in a turn, a break goes on: a burst is let in as a whole. */
+const MANY_OTHERS = 32;
+/** A break in which fewer others get through was not needed. */
+const SOME_OTHERS = 8;
 /** A break that brings no quiet turn within so many is given up. */
 const TURNS_MOST = 32;
 
@@ -25,6 +29,11 @@ export class FairTurns {
   readonly #stopped: Reader[] = [];
   /** Of this turn in a break, else since the last one. One that reads several times in a row counts once. */
   #readers = 0;
+  /** Accepts and connects, of this turn and of this break. */
+  #others = 0;
+  #othersInBreak = 0;
+  /** Readers until the next break: few after one that others had waited for, else twice as many as before. */
+  #until: number = LIMITS.readersUntilBreak;
   #last: Reader | undefined;
   #isBreak = false;
   #turns = 0;
@@ -46,27 +55,40 @@ export class FairTurns {
     }
     if (reader === this.#last) return false;
     this.#last = reader;
-    if (++this.#readers === LIMITS.readersUntilBreak) this.#afterTurn(this.#begin);
+    if (++this.#readers === this.#until) this.#afterTurn(this.#begin);
     return false;
+  }
+
+  /** A client was accepted, or a connect answered. */
+  otherDone(): void {
+    this.#others++;
   }
 
   /** Unless this turn had few readers: then nobody is kept out. */
   readonly #begin = (): void => {
-    const inTurn = this.#readers - LIMITS.readersUntilBreak;
+    const inTurn = this.#readers - this.#until;
     this.#readers = 0;
     this.#last = undefined;
     if (inTurn < FEW_READERS) return;
     this.#isBreak = true;
     this.#turns = 0;
+    this.#others = 0;
+    this.#othersInBreak = 0;
     this.#afterTurn(this.#look);
   };
 
   /** Until a turn was quiet: a socket whose answer is still to come has not been stopped yet. */
   readonly #look = (): void => {
-    const isQuiet = this.#readers < FEW_READERS;
+    const isQuiet = this.#readers < FEW_READERS && this.#others < MANY_OTHERS;
     this.#readers = 0;
+    this.#othersInBreak += this.#others;
+    this.#others = 0;
     if (!isQuiet && ++this.#turns < TURNS_MOST) return this.#afterTurn(this.#look);
     this.#isBreak = false;
+    const { readersUntilBreak, readersUntilBreakMost } = LIMITS;
+    this.#until = this.#othersInBreak >= SOME_OTHERS
+      ? readersUntilBreak
+      : Math.min(2 * this.#until, readersUntilBreakMost);
     for (const it of this.#stopped.splice(0)) it.readStart();
   };
 }

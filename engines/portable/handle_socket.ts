@@ -112,6 +112,7 @@ export class HandleSocket implements TcpSocket, HandleOwner {
   connectDone(status: number): void {
     const dialer = this.#dialer;
     this.#dialer = undefined;
+    this.#sockets.turns.otherDone();
     if (this.#isClosed) return;
     if (status === 0) dialer?.connected();
     else this.owner.failed(systemCode(status));

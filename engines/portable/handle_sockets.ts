@@ -102,6 +102,7 @@ export class HandleSockets implements TcpSockets, HandleShare {
       handle.close();
       return;
     }
+    this.turns.otherDone();
     const client = new HandleSocket(this, handle, UNOWNED);
     try {
       accept(client);

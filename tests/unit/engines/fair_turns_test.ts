@@ -82,6 +82,44 @@ Deno.test("fair turns: a break is over with the first turn of few readers, and a
   assert.equal(turns.read(UNTIL - 1), 0);
 });
 
+Deno.test("fair turns: breaks that nobody waited for become rare, those that somebody did come soon again", () => {
+  const turns = new Turns();
+  /** Readers until the next break, which lets so many others through. */
+  const next = (others: number) => {
+    let readers = 0;
+    for (; !turns.isWaiting; readers++) turns.read(1);
+    turns.read(64);
+    turns.end();
+    for (let i = 0; i < others; i++) turns.fair.otherDone();
+    turns.end();
+    return readers;
+  };
+  assert.deepEqual([0, 0, 7, 0, 0, 0, 8, 0, 8].map(next), [
+    UNTIL,
+    2 * UNTIL,
+    4 * UNTIL,
+    8 * UNTIL,
+    16 * UNTIL,
+    16 * UNTIL,
+    16 * UNTIL,
+    UNTIL,
+    2 * UNTIL,
+  ]);
+});
+
+Deno.test("fair turns: a break goes on while a burst comes in", () => {
+  const turns = breaking();
+  turns.read(1);
+  for (let turn = 0; turn < 5; turn++) {
+    for (let i = 0; i < 32; i++) turns.fair.otherDone();
+    turns.end();
+    assert.equal(turns.started, 0);
+  }
+  for (let i = 0; i < 31; i++) turns.fair.otherDone();
+  turns.end();
+  assert.equal(turns.started, 1);
+});
+
 Deno.test("fair turns: a break that gets no quiet turn is given up", () => {
   const turns = breaking();
   let ends = 0;
