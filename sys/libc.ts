@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { type Address, type Library, openLibrary, unavailable } from "./libc_library.ts";
+import { type Address, errnoWord, type Library, openLibrary } from "./libc_library.ts";
 
 /**
  * The C library as one thread sees it. errno is a word of the thread, so each worker opens its own and never hands it
@@ -14,12 +14,11 @@ import { type Address, type Library, openLibrary, unavailable } from "./libc_lib
  */
 export class Libc implements Disposable {
   readonly #library: Library;
-  /** The word itself: to ask the runtime for it costs 50 ns more. */
   readonly #errno: Int32Array<ArrayBuffer>;
 
-  private constructor(library: Library, errno: Deno.PointerObject) {
+  private constructor(library: Library) {
     this.#library = library;
-    this.#errno = new Int32Array(Deno.UnsafePointerView.getArrayBuffer(errno, Int32Array.BYTES_PER_ELEMENT));
+    this.#errno = errnoWord(library.symbols.__errno_location());
   }
 
   /**
@@ -28,10 +27,7 @@ export class Libc implements Disposable {
    * @throws {SystemError} `FFI_UNAVAILABLE` on another system, on another processor, or when no library is found.
    */
   static open(): Libc {
-    const library = openLibrary();
-    const errno = library.symbols.__errno_location();
-    if (errno === null) throw unavailable("the C library has no errno");
-    return new Libc(library, errno);
+    return new Libc(openLibrary());
   }
 
   /** A counter that wakes whoever waits for it; made non-blocking and closed on exec. */

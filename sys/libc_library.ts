@@ -149,8 +149,19 @@ export function openWaiter(): Waiter {
   );
 }
 
+/**
+ * The word of this thread in which a failed call leaves its error number. To ask the runtime for it costs 50 ns more each time.
+ *
+ * @param location what `__errno_location` answers
+ * @throws {SystemError} `FFI_UNAVAILABLE`
+ */
+export function errnoWord(location: Deno.PointerValue, purpose = NATIVE_ENGINE): Int32Array<ArrayBuffer> {
+  if (location === null) throw unavailable("the C library has no errno", undefined, purpose);
+  return new Int32Array(Deno.UnsafePointerView.getArrayBuffer(location, Int32Array.BYTES_PER_ELEMENT));
+}
+
 /** The error for a host where the C library cannot be called. */
-export function unavailable(why: string, cause?: unknown, purpose = NATIVE_ENGINE): SystemError {
+function unavailable(why: string, cause?: unknown, purpose = NATIVE_ENGINE): SystemError {
   return new SystemError(
     "FFI_UNAVAILABLE",
     `cannot call the C library: ${why}; ${purpose}`,

@@ -6,7 +6,7 @@
  * @module
  */
 import { checked } from "./errno.ts";
-import { openSymbols, unavailable } from "./libc_library.ts";
+import { errnoWord, openSymbols } from "./libc_library.ts";
 
 const PURPOSE = "the packet engine needs Linux on x86_64 or aarch64 and --allow-ffi";
 
@@ -87,19 +87,16 @@ export interface Mapping {
 /** The C library as one thread sees it: errno is a word of the thread. */
 export class PacketLibrary implements Disposable {
   readonly #library: Library;
-  readonly #errno: Deno.UnsafePointerView;
+  readonly #errno: Int32Array<ArrayBuffer>;
 
-  private constructor(library: Library, errno: Deno.PointerObject) {
+  private constructor(library: Library) {
     this.#library = library;
-    this.#errno = new Deno.UnsafePointerView(errno);
+    this.#errno = errnoWord(library.symbols.__errno_location(), PURPOSE);
   }
 
   /** @throws {SystemError} `FFI_UNAVAILABLE` */
   static open(): PacketLibrary {
-    const library = openSymbols(SYMBOLS, PURPOSE) as unknown as Library;
-    const errno = library.symbols.__errno_location();
-    if (errno === null) throw unavailable("the C library has no errno", undefined, PURPOSE);
-    return new PacketLibrary(library, errno);
+    return new PacketLibrary(openSymbols(SYMBOLS, PURPOSE) as unknown as Library);
   }
 
   socket(family: number, type: number, protocol: number): number {
@@ -179,7 +176,7 @@ export class PacketLibrary implements Disposable {
     const pointer = mmap(0, length, PROTECTION_READ_WRITE, MAP_SHARED, fd, 0);
     const value = Deno.UnsafePointer.value(pointer);
     if (pointer === null || BigInt(value) === MAP_FAILED) {
-      checked("mmap of a packet ring", -this.#errno.getInt32() || -1);
+      checked("mmap of a packet ring", -(this.#errno[0] ?? 0) || -1);
     }
     const object = pointer as Deno.PointerObject;
     return {
@@ -198,6 +195,6 @@ export class PacketLibrary implements Disposable {
   }
 
   #result(value: number): number {
-    return value < 0 ? -this.#errno.getInt32() : value;
+    return value < 0 ? -(this.#errno[0] ?? 0) : value;
   }
 }

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { openSymbols, unavailable } from "./libc_library.ts";
+import { errnoWord, openSymbols } from "./libc_library.ts";
 
 const SYMBOLS = {
   __errno_location: { parameters: [], result: "pointer" },
@@ -47,19 +47,16 @@ export interface UserEntry {
 /** The calls of one thread, which should be the main one: half of them change this thread alone. */
 export class ProcessCalls implements Disposable {
   readonly #library: Deno.DynamicLibrary<typeof SYMBOLS>;
-  readonly #errno: Deno.UnsafePointerView;
+  readonly #errno: Int32Array<ArrayBuffer>;
 
-  private constructor(library: Deno.DynamicLibrary<typeof SYMBOLS>, errno: Deno.PointerObject) {
+  private constructor(library: Deno.DynamicLibrary<typeof SYMBOLS>) {
     this.#library = library;
-    this.#errno = new Deno.UnsafePointerView(errno);
+    this.#errno = errnoWord(library.symbols.__errno_location(), PURPOSE);
   }
 
   /** @throws {SystemError} `FFI_UNAVAILABLE` */
   static open(): ProcessCalls {
-    const library = openSymbols(SYMBOLS, PURPOSE);
-    const errno = library.symbols.__errno_location();
-    if (errno === null) throw unavailable("the C library has no errno", undefined, PURPOSE);
-    return new ProcessCalls(library, errno);
+    return new ProcessCalls(openSymbols(SYMBOLS, PURPOSE));
   }
 
   /** Bytes of a file of /proc or /sys, which Deno opens with --allow-all only; undefined when it cannot be read. */
@@ -154,7 +151,7 @@ export class ProcessCalls implements Disposable {
 
   // errno is read at once: whatever the runtime does next may set it anew.
   #result(value: number): number {
-    return value < 0 ? -this.#errno.getInt32() : value;
+    return value < 0 ? -(this.#errno[0] ?? 0) : value;
   }
 }
 

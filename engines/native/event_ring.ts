@@ -54,7 +54,6 @@ export class EventWriter {
 
   /** Whether something waits that nobody was told of. */
   get hasNews(): boolean {
-    this.publish();
     const words = this.#words;
     return this.#written !== Atomics.load(words, HEADER.read) && Atomics.load(words, HEADER.announced) === 0;
   }

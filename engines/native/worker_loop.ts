@@ -157,16 +157,27 @@ export class WorkerLoop {
       this.#clock.refresh();
       wokenMs = this.#clock.realMs;
     };
-    while (!this.#memory.isStopped(worker)) {
-      this.#reactor.turn(this.#timeoutMs(), woken);
-      this.#readMail();
-      this.#tick();
-      this.#news.look(this.#clock.realMs, this.#memory.wantsIdle);
-      this.#tellIdle();
-      this.#flight?.publish();
-      this.#memory.turns.add(worker, performance.now() - wokenMs, this.#clock.nowMs);
+    try {
+      while (!this.#memory.isStopped(worker)) {
+        this.#reactor.turn(this.#timeoutMs(), woken);
+        this.#readMail();
+        this.#tick();
+        this.#publish();
+        this.#news.look(this.#clock.realMs, this.#memory.wantsIdle);
+        this.#tellIdle();
+        this.#memory.turns.add(worker, performance.now() - wokenMs, this.#clock.nowMs);
+      }
+      this.#end();
+    } finally {
+      // What came before its death tells most about it.
+      this.#publish();
     }
-    this.#end();
+  }
+
+  /** Lets the main thread see what happened so far. */
+  #publish(): void {
+    this.#flight?.publish();
+    this.#events.publish();
   }
 
   readonly #readMail = (): void => {
@@ -370,7 +381,7 @@ export class WorkerLoop {
 
   #say(report: Report): void {
     // Whoever hears it has heard of what happened before.
-    this.#events.publish();
+    this.#publish();
     this.#start.port.postMessage(report);
   }
 

@@ -19,6 +19,7 @@ export class HandleSockets implements TcpSockets, HandleShare {
   readonly name = "handles";
   readonly binding: HandleBinding;
   readonly pool: BufferPool;
+  /** By a timer of the runtime, whatever the engine's clock is: it is about the runtime's loop, and not about time. */
   readonly turns = new FairTurns((callback) => void setTimeout(callback, 1));
   readonly #address: Partial<HandleAddress> = {};
   readonly #known = new Map<string, IpAddress>();
