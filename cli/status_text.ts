@@ -81,7 +81,9 @@ function directorLines(status: Status, readiness: Readiness, paint: (colour: Col
     if (longestTurnSeconds < SLOW_TURN_SECONDS) continue;
     const ms = Math.round(longestTurnSeconds * 1_000);
     lines.push(
-      paint("warning")(`worker ${worker} was busy for ${ms} ms on end, in which nobody else was served`),
+      paint("warning")(
+        `worker ${worker} was busy for ${ms} ms on end lately, and its clients waited: more workers help, or more processors`,
+      ),
     );
   }
   if (status.logDropped > 0) lines.push(paint("warning")(`log records dropped ${status.logDropped}`));
