@@ -266,7 +266,7 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
     }
     const descriptor = dialServer(this.#parts.sockets, target, this.#options, this.flow);
     if (descriptor < 0) return this.#connectFailed(-descriptor);
-    this.#server.begin(descriptor);
+    this.#server.begin(descriptor, true);
     this.#stage = STAGE.connecting;
     this.#server.watch(true);
   }

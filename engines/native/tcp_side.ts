@@ -4,7 +4,7 @@
  * @module
  */
 import { EPOLL } from "../../sys/epoll.ts";
-import { STREAM_EVENTS, type Watched } from "./reactor.ts";
+import { STREAM_EVENTS, type Unfinished, type Watched } from "./reactor.ts";
 import type { WorkerParts } from "./worker_parts.ts";
 
 /** What the socket belongs to. */
@@ -14,7 +14,7 @@ export interface SideOwner {
 }
 
 /** A socket and what is known of it. Used again for the next connection. */
-export class TcpSide implements Watched {
+export class TcpSide implements Watched, Unfinished {
   descriptor = -1;
   /** Bytes, or the end of the stream, may wait. */
   isReadable = false;
@@ -28,6 +28,10 @@ export class TcpSide implements Watched {
   isDivided = false;
   /** Writes so far, while that matters. */
   writes = 0;
+  /** Acknowledgements wait for something to go along with, since `dialServer`. */
+  delaysAcknowledgements = false;
+  /** Whether the handshake's has waited for a turn. */
+  #hasWaited = false;
   /** Segments received that the director has been told of. */
   #countedSegments = 0;
   readonly #parts: WorkerParts;
@@ -44,8 +48,8 @@ export class TcpSide implements Watched {
     return this.descriptor >= 0;
   }
 
-  /** Takes a socket over. */
-  begin(descriptor: number): void {
+  /** Takes a socket over. @param delaysAcknowledgements it was told to */
+  begin(descriptor: number, delaysAcknowledgements = false): void {
     const { memory, worker } = this.#parts;
     this.descriptor = descriptor;
     this.isReadable = false;
@@ -54,6 +58,7 @@ export class TcpSide implements Watched {
     this.errno = 0;
     this.isDivided = false;
     this.writes = 0;
+    this.delaysAcknowledgements = delaysAcknowledgements;
     this.#countedSegments = 0;
     memory.opened(worker, descriptor);
   }
@@ -92,9 +97,36 @@ export class TcpSide implements Watched {
     return fresh;
   }
 
-  /** Nothing was there to take the handshake's last acknowledgement along: the peer may be the one that speaks first. */
+  /**
+   * Connected. If nothing was there to take the handshake's last acknowledgement along, it goes by itself: the peer may be the
+   * one that speaks first. Not before the next turn is over: under load a client's first bytes are seldom later than that.
+   */
   endHandshake(): void {
-    if (this.writes === 0) this.#parts.sockets.setQuickAck(this.descriptor, true);
+    if (this.writes > 0) return;
+    this.#hasWaited = false;
+    this.#parts.reactor.again(this);
+  }
+
+  goOn(): void {
+    if (this.writes > 0) return;
+    if (this.#hasWaited) return this.#acknowledge();
+    this.#hasWaited = true;
+    this.#parts.reactor.again(this);
+  }
+
+  /**
+   * The first bytes were read. A peer with Nagle's algorithm holds the rest of a divided answer back until they are
+   * acknowledged, which the kernel would do 40 ms later; behind its last bytes it waits for nothing.
+   */
+  hasSpoken(isOver: boolean): void {
+    if (isOver) this.delaysAcknowledgements = false;
+    else this.#acknowledge();
+  }
+
+  #acknowledge(): void {
+    if (!this.delaysAcknowledgements) return;
+    this.delaysAcknowledgements = false;
+    this.#parts.sockets.setQuickAck(this.descriptor, true);
   }
 
   /** Ends the own stream; the other way stays open. */
@@ -119,6 +151,7 @@ export class TcpSide implements Watched {
   #release(): void {
     if (this.#tag !== 0) this.#parts.reactor.forget(this.#tag);
     this.#tag = 0;
+    this.delaysAcknowledgements = false;
     this.#parts.memory.closed(this.descriptor);
   }
 }

@@ -263,6 +263,7 @@ export class TcpWay implements Unfinished {
       if (isDrained) source.isReadable = false;
       // The end was seen before this read, which found less than it had room for: nothing comes after.
       if (isDrained && source.hasEnded) this.#sourceEnded = true;
+      if (source.delaysAcknowledgements) source.hasSpoken(this.#sourceEnded);
       const sent = this.#send(address, length, this.#sourceEnded);
       if (sent < 0) return MOVED.targetBroke;
       if (sent < length) {
