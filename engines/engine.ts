@@ -105,6 +105,7 @@ export interface EngineEvents {
   ended(connection: EndedConnection): void;
   /** A connect to a destination failed (passive health). */
   connectFailed(destination: number, reason: EndReason): void;
+  /** One succeeded: whatever failed there before is no row any more. An engine may say it once for several. */
   connectSucceeded(destination: number): void;
   /** Something was dropped without a connection: one count under a reason. */
   dropped(service: number, reason: EndReason): void;

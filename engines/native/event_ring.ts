@@ -12,6 +12,8 @@ import { type EndedFacts, EventRecord } from "./event_record.ts";
 const RECORDS = 8_192;
 /** 96 bytes: words first, three floats at the end. */
 const RECORD_WORDS = 24;
+/** Destinations whose last success is known: a power of two. Others that share a place are told of more often. */
+const SUCCESS_PLACES = 256;
 const HEADER_WORDS = 16;
 const HEADER = { written: 0, read: 1, lost: 2, announced: 3 } as const;
 const WORD = {
@@ -46,6 +48,11 @@ export class EventWriter {
   #published = 0;
   /** How far the reader was when this was asked last. */
   #read = 0;
+  #isPressing = false;
+  /** Destinations, and the period in which a connect to each succeeded last. A period ends with an announcement or a failure. */
+  readonly #succeeded = new Int32Array(SUCCESS_PLACES);
+  readonly #succeededIn = new Int32Array(SUCCESS_PLACES);
+  #period = 1;
 
   constructor(buffer: SharedArrayBuffer) {
     this.#words = new Int32Array(buffer);
@@ -59,8 +66,8 @@ export class EventWriter {
   }
 
   /**
-   * Lets the reader see what was written. Only a connect that succeeded waits for it: each store that orders costs 20 ns, and
-   * waits for the stores before it to reach their memory.
+   * Lets the reader see what was written. Once a turn: each store that orders costs 20 ns, and waits for the stores before it
+   * to reach their memory.
    */
   publish(): void {
     if (this.#published === this.#written) return;
@@ -69,8 +76,15 @@ export class EventWriter {
     Atomics.store(this.#words, HEADER.written, this.#written);
   }
 
+  /** Whether a failed connect, by which health is judged, is among what nobody was told of. */
+  get isPressing(): boolean {
+    return this.#isPressing;
+  }
+
   /** The main thread is being told. */
   announced(): void {
+    this.#isPressing = false;
+    this.#period = (this.#period + 1) | 0;
     Atomics.store(this.#words, HEADER.announced, 1);
   }
 
@@ -107,12 +121,17 @@ export class EventWriter {
 
   connectFailed(destination: number, reason: EndReason): void {
     if (this.#begin(EVENT.connectFailed, 0, destination, reason) >= 0) this.#commit();
+    this.#isPressing = true;
+    this.#period = (this.#period + 1) | 0;
   }
 
+  /** Ends the destination's row of failures: once a period says all of it. */
   connectSucceeded(destination: number): void {
-    if (this.#begin(EVENT.connectSucceeded, 0, destination, "done") >= 0) {
-      this.#written = (this.#written + 1) | 0;
-    }
+    const place = destination & (SUCCESS_PLACES - 1);
+    if (this.#succeeded[place] === destination && this.#succeededIn[place] === this.#period) return;
+    this.#succeeded[place] = destination;
+    this.#succeededIn[place] = this.#period;
+    if (this.#begin(EVENT.connectSucceeded, 0, destination, "done") >= 0) this.#commit();
   }
 
   #waiting(): number {
@@ -136,7 +155,6 @@ export class EventWriter {
 
   #commit(): void {
     this.#written = (this.#written + 1) | 0;
-    this.publish();
   }
 }
 
@@ -164,13 +182,20 @@ export class EventReader {
     const words = this.#words;
     Atomics.store(words, HEADER.announced, 0);
     let read = words[HEADER.read] ?? 0;
-    while (read !== Atomics.load(words, HEADER.written)) {
-      this.#fill(HEADER_WORDS + (read & (RECORDS - 1)) * RECORD_WORDS);
-      read = (read + 1) | 0;
+    for (let left = this.#waiting(read); left > 0; left = this.#waiting(read)) {
+      // Room is given back for so many at once: see publish.
+      for (const end = (read + Math.min(left, RECORDS / 32)) | 0; read !== end;) {
+        this.#fill(HEADER_WORDS + (read & (RECORDS - 1)) * RECORD_WORDS);
+        read = (read + 1) | 0;
+        take(this.#record, this.#ended);
+      }
       Atomics.store(words, HEADER.read, read);
-      take(this.#record, this.#ended);
     }
     this.#isDraining = false;
+  }
+
+  #waiting(read: number): number {
+    return (Atomics.load(this.#words, HEADER.written) - read) | 0;
   }
 
   /** How many events found no room since this was asked last. */
