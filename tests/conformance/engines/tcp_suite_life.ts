@@ -194,24 +194,27 @@ export function lifeTests(member: TcpFamilyMember): void {
     await echoOnce(await setting.connect(), await server.next());
   });
 
-  test("a waiting client's turn may come in the middle of the director's expiry", async () => {
-    await using setting = await openSetting(member, { options: { maxConnections: 1 } });
-    const { server } = await setting.addServer();
-    const first = await setting.pair(server);
-    const waiting = await setting.connect();
-    await eventually("the second one waits", () => setting.engine.liveConnections() === 2);
-    const segment = setting.director.segment.bind(setting.director);
-    let isExpiring = true;
-    setting.director.segment = (...args) => {
-      assert.ok(!isExpiring, "asked for an entry while one expires");
-      return segment(...args);
-    };
-    const expired = setting.expireAll();
-    isExpiring = false;
-    await expired;
-    assert.equal(await first.client.ended, "reset");
-    await echoOnce(waiting, await server.next());
-  });
+  // Each worker moves its time by itself: whom one of them lets in, the next one's later time would end.
+  if ((member.workers ?? 1) === 1) {
+    test("a waiting client's turn may come in the middle of the director's expiry", async () => {
+      await using setting = await openSetting(member, { options: { maxConnections: 1 } });
+      const { server } = await setting.addServer();
+      const first = await setting.pair(server);
+      const waiting = await setting.connect();
+      await eventually("the second one waits", () => setting.engine.liveConnections() === 2);
+      const segment = setting.director.segment.bind(setting.director);
+      let isExpiring = true;
+      setting.director.segment = (...args) => {
+        assert.ok(!isExpiring, "asked for an entry while one expires");
+        return segment(...args);
+      };
+      const expired = setting.expireAll();
+      isExpiring = false;
+      await expired;
+      assert.equal(await first.client.ended, "reset");
+      await echoOnce(waiting, await server.next());
+    });
+  }
 
   test("the queue before maxConnections is bounded; beyond it clients are reset", async () => {
     await using setting = await openSetting(member, { options: { maxConnections: 1 } });
