@@ -7,6 +7,7 @@
  * @module
  */
 import { type Address, errnoWord, type Library, openLibrary } from "./libc_library.ts";
+import { SYSTEM_CALL } from "./system_calls.ts";
 
 /**
  * The C library as one thread sees it. errno is a word of the thread, so each worker opens its own and never hands it
@@ -51,7 +52,16 @@ export class Libc implements Disposable {
    * @returns how many `epoll_event` records were written
    */
   epollWait(epoll: number, eventsAddress: Address, maxEvents: number, timeoutMs: number): number {
-    return this.#result(this.#library.symbols.epoll_wait(epoll, eventsAddress, maxEvents, timeoutMs));
+    return this.#result(
+      this.#library.symbols.waitCall(
+        SYSTEM_CALL.epoll_pwait,
+        epoll,
+        eventsAddress,
+        maxEvents,
+        timeoutMs,
+        null,
+      ),
+    );
   }
 
   read(descriptor: number, address: Address, bytes: number): number {
@@ -63,7 +73,7 @@ export class Libc implements Disposable {
   }
 
   close(descriptor: number): number {
-    return this.#result(this.#library.symbols.close(descriptor));
+    return this.#result(this.#library.symbols.closeCall(SYSTEM_CALL.close, descriptor));
   }
 
   socket(family: number, type: number, protocol: number): number {
@@ -72,7 +82,7 @@ export class Libc implements Disposable {
 
   /** @param address address of a `sockaddr` of `length` bytes */
   connect(descriptor: number, address: Address, length: number): number {
-    return this.#result(this.#library.symbols.connect(descriptor, address, length));
+    return this.#result(this.#library.symbols.connectCall(SYSTEM_CALL.connect, descriptor, address, length));
   }
 
   bind(descriptor: number, address: Address, length: number): number {
@@ -85,15 +95,21 @@ export class Libc implements Disposable {
 
   /** @param lengthAddress address of a `socklen_t` that holds the room at `address`, and afterwards the length */
   accept(descriptor: number, address: Address, lengthAddress: Address, flags: number): number {
-    return this.#result(this.#library.symbols.accept4(descriptor, address, lengthAddress, flags));
+    return this.#result(
+      this.#library.symbols.acceptCall(SYSTEM_CALL.accept4, descriptor, address, lengthAddress, flags),
+    );
   }
 
   receive(descriptor: number, address: Address, bytes: number, flags: number): number {
-    return this.#result(this.#library.symbols.recv(descriptor, address, bytes, flags));
+    return this.#result(
+      this.#library.symbols.moveCall(SYSTEM_CALL.recvfrom, descriptor, address, bytes, flags, null),
+    );
   }
 
   send(descriptor: number, address: Address, bytes: number, flags: number): number {
-    return this.#result(this.#library.symbols.send(descriptor, address, bytes, flags));
+    return this.#result(
+      this.#library.symbols.moveCall(SYSTEM_CALL.sendto, descriptor, address, bytes, flags, null),
+    );
   }
 
   /** @param message address of a `msghdr` */
@@ -112,12 +128,16 @@ export class Libc implements Disposable {
    * @returns how many were sent; an error only when the first was not
    */
   sendMessages(descriptor: number, messages: Address, count: number, flags: number): number {
-    return this.#result(this.#library.symbols.sendmmsg(descriptor, messages, count, flags));
+    return this.#result(
+      this.#library.symbols.moveCall(SYSTEM_CALL.sendmmsg, descriptor, messages, count, flags, null),
+    );
   }
 
   /** Takes up to so many messages in one call; how many there were. */
   receiveMessages(descriptor: number, messages: Address, count: number, flags: number): number {
-    return this.#result(this.#library.symbols.recvmmsg(descriptor, messages, count, flags, null));
+    return this.#result(
+      this.#library.symbols.moveCall(SYSTEM_CALL.recvmmsg, descriptor, messages, count, flags, null),
+    );
   }
 
   shutdown(descriptor: number, how: number): number {

@@ -4,6 +4,7 @@
  * @module
  */
 import { SystemError } from "../errors.ts";
+import { type Address, SYSTEM_CALL_SYMBOLS, type SystemCalls } from "./system_calls.ts";
 
 /**
  * Names of the C library, glibc first. musl has one name per architecture.
@@ -22,21 +23,13 @@ const SYMBOLS = {
   eventfd: { parameters: ["u32", "i32"], result: "i32" },
   epoll_create1: { parameters: ["i32"], result: "i32" },
   epoll_ctl: { parameters: ["i32", "i32", "i32", "pointer"], result: "i32" },
-  epoll_wait: { parameters: ["i32", "pointer", "i32", "i32"], result: "i32" },
   read: { parameters: ["i32", "pointer", "u32"], result: "i32" },
   write: { parameters: ["i32", "pointer", "u32"], result: "i32" },
-  close: { parameters: ["i32"], result: "i32" },
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
-  connect: { parameters: ["i32", "pointer", "u32"], result: "i32" },
   bind: { parameters: ["i32", "pointer", "u32"], result: "i32" },
   listen: { parameters: ["i32", "i32"], result: "i32" },
-  accept4: { parameters: ["i32", "pointer", "pointer", "i32"], result: "i32" },
-  recv: { parameters: ["i32", "pointer", "u32", "i32"], result: "i32" },
-  send: { parameters: ["i32", "pointer", "u32", "i32"], result: "i32" },
   sendmsg: { parameters: ["i32", "pointer", "i32"], result: "i32" },
   recvmsg: { parameters: ["i32", "pointer", "i32"], result: "i32" },
-  sendmmsg: { parameters: ["i32", "pointer", "u32", "i32"], result: "i32" },
-  recvmmsg: { parameters: ["i32", "pointer", "u32", "i32", "pointer"], result: "i32" },
   shutdown: { parameters: ["i32", "i32"], result: "i32" },
   setsockopt: { parameters: ["i32", "i32", "i32", "pointer", "u32"], result: "i32" },
   getsockopt: { parameters: ["i32", "i32", "i32", "pointer", "pointer"], result: "i32" },
@@ -45,38 +38,24 @@ const SYMBOLS = {
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
   splice: { parameters: ["i32", "pointer", "i32", "pointer", "u32", "u32"], result: "i32" },
   clock_gettime: { parameters: ["i32", "pointer"], result: "i32" },
+  ...SYSTEM_CALL_SYMBOLS,
 } as const;
 
-/** Where something lies in memory; made once by `addressOf`, since each is an object. */
-export type Address = Deno.PointerValue;
+export type { Address } from "./system_calls.ts";
 
 /** The functions as they are called. */
-export interface Functions {
+export interface Functions extends SystemCalls {
   readonly __errno_location: () => Deno.PointerValue;
   readonly eventfd: (initial: number, flags: number) => number;
   readonly epoll_create1: (flags: number) => number;
   readonly epoll_ctl: (epoll: number, operation: number, descriptor: number, event: Address) => number;
-  readonly epoll_wait: (epoll: number, events: Address, maxEvents: number, timeoutMs: number) => number;
   readonly read: (descriptor: number, address: Address, bytes: number) => number;
   readonly write: (descriptor: number, address: Address, bytes: number) => number;
-  readonly close: (descriptor: number) => number;
   readonly socket: (family: number, type: number, protocol: number) => number;
-  readonly connect: (descriptor: number, address: Address, length: number) => number;
   readonly bind: (descriptor: number, address: Address, length: number) => number;
   readonly listen: (descriptor: number, backlog: number) => number;
-  readonly accept4: (descriptor: number, address: Address, length: Address, flags: number) => number;
-  readonly recv: (descriptor: number, address: Address, bytes: number, flags: number) => number;
-  readonly send: (descriptor: number, address: Address, bytes: number, flags: number) => number;
   readonly sendmsg: (descriptor: number, message: Address, flags: number) => number;
   readonly recvmsg: (descriptor: number, message: Address, flags: number) => number;
-  readonly sendmmsg: (descriptor: number, messages: Address, count: number, flags: number) => number;
-  readonly recvmmsg: (
-    descriptor: number,
-    messages: Address,
-    count: number,
-    flags: number,
-    timeout: Address,
-  ) => number;
   readonly shutdown: (descriptor: number, how: number) => number;
   readonly setsockopt: (fd: number, level: number, option: number, value: Address, length: number) => number;
   readonly getsockopt: (fd: number, level: number, option: number, value: Address, length: Address) => number;
