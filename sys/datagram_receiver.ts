@@ -45,6 +45,7 @@ export class DatagramReceiver {
   readonly #messages: Uint32Array<ArrayBuffer>;
   readonly #addresses: readonly Address[];
   readonly #local = new Uint32Array(4);
+  #isLocalKnown = false;
   #isInet = true;
   readonly #localView = new DataView(new ArrayBuffer(SOCKET_ADDRESS_BYTES));
 
@@ -163,12 +164,15 @@ export class DatagramReceiver {
   #findLocal(slot: number): void {
     const local = this.#local;
     const control = this.#control;
-    local.fill(0);
+    // Only a listener of all addresses is told: for the others this stays as it is.
+    if (this.#isLocalKnown) local.fill(0);
+    this.#isLocalKnown = false;
     this.interfaceIndex = 0;
     if ((this.#messages[slot * MESSAGE_WORDS + MESSAGE_WORD.controlBytes] ?? 0) === 0) return;
     const inet = this.#find(slot, LEVEL.ip, IP_OPTION.packetInfo);
     if (inet >= 0) {
       local[0] = control[inet + CONTROL_WORD.data + PACKET_INFO.source] ?? 0;
+      this.#isLocalKnown = true;
       return;
     }
     const inet6 = this.#find(slot, LEVEL.ipv6, IP_OPTION.v6PacketInfo);
@@ -176,6 +180,7 @@ export class DatagramReceiver {
     const data = inet6 + CONTROL_WORD.data;
     for (let i = 0; i < 4; i++) local[i] = control[data + PACKET_INFO6.address + i] ?? 0;
     this.interfaceIndex = control[data + PACKET_INFO6.interface] ?? 0;
+    this.#isLocalKnown = true;
   }
 
   /** Word at which a control message begins, -1 when there is none. */
