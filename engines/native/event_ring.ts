@@ -66,8 +66,8 @@ export class EventWriter {
   }
 
   /**
-   * Lets the reader see what was written. Once a turn: each store that orders costs 20 ns, and waits for the stores before it
-   * to reach their memory.
+   * Lets the reader see what was written. Only a connect that succeeded waits for it, until the end of the turn: each store that
+   * orders costs 20 ns. Whoever sees that a connection is gone has to see its end, so that one does not wait.
    */
   publish(): void {
     if (this.#published === this.#written) return;
@@ -131,7 +131,8 @@ export class EventWriter {
     if (this.#succeeded[place] === destination && this.#succeededIn[place] === this.#period) return;
     this.#succeeded[place] = destination;
     this.#succeededIn[place] = this.#period;
-    if (this.#begin(EVENT.connectSucceeded, 0, destination, "done") >= 0) this.#commit();
+    if (this.#begin(EVENT.connectSucceeded, 0, destination, "done") < 0) return;
+    this.#written = (this.#written + 1) | 0;
   }
 
   #waiting(): number {
@@ -155,6 +156,7 @@ export class EventWriter {
 
   #commit(): void {
     this.#written = (this.#written + 1) | 0;
+    this.publish();
   }
 }
 

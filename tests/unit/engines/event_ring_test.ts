@@ -25,12 +25,15 @@ class Ring {
   }
 }
 
-Deno.test("event ring: what was not published is not seen, and everything is seen once and in order", () => {
+Deno.test("event ring: a success is seen once it is published, all else at once; everything once and in order", () => {
   const ring = new Ring();
+  ring.writer.connectSucceeded(6);
+  assert.deepEqual(ring.read(), []);
   ring.writer.dropped(1, "no-room", 3);
   ring.writer.connectFailed(7, "connect-refused");
-  assert.deepEqual(ring.read(), []);
-  assert.deepEqual(ring.readAll(), ["dropped 3", "connectFailed 7"]);
+  assert.deepEqual(ring.read(), ["connectSucceeded 6", "dropped 3", "connectFailed 7"]);
+  ring.writer.connectSucceeded(8);
+  assert.deepEqual(ring.readAll(), ["connectSucceeded 8"]);
   assert.deepEqual(ring.readAll(), []);
 });
 
