@@ -5,6 +5,9 @@
  */
 import { EPOLL, type Epoll } from "../../sys/epoll.ts";
 
+/** At 50 connections that come and go as fast as they can a turn has some 40 events, with one at a time one or two. */
+const BUSY_EVENTS = 4;
+
 /** Told what happened to a descriptor, as `EPOLL` bits. */
 export interface Watched {
   ready(happened: number): void;
@@ -29,6 +32,8 @@ export class Reactor {
   readonly #leaving: number[] = [];
   #unfinished: Unfinished[] = [];
   #later: Unfinished[] = [];
+  /** So much happened in this turn that what comes next is hardly far. */
+  isBusy = false;
   /** Called when the events of a turn are told and nobody holds a stale one. */
   readonly #turned: () => void;
 
@@ -73,6 +78,7 @@ export class Reactor {
   /** One turn. @param timeoutMs how long to wait when nothing is to be done */
   turn(timeoutMs: number, woken: () => void): void {
     const count = this.#epoll.wait(this.#unfinished.length > 0 ? 0 : timeoutMs);
+    this.isBusy = count >= BUSY_EVENTS;
     woken();
     for (let i = 0; i < count; i++) {
       this.#watched[this.#epoll.tag(i)]?.ready(this.#epoll.happened(i));

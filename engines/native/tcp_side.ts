@@ -99,7 +99,7 @@ export class TcpSide implements Watched, Unfinished {
 
   /**
    * Connected. If nothing was there to take the handshake's last acknowledgement along, it goes by itself: the peer may be the
-   * one that speaks first. Not before the next turn is over: under load a client's first bytes are seldom later than that.
+   * one that speaks first. Under load not before the next turn is over: a client's first bytes are seldom later than that.
    */
   endHandshake(): void {
     if (this.writes > 0) return;
@@ -109,7 +109,7 @@ export class TcpSide implements Watched, Unfinished {
 
   goOn(): void {
     if (this.writes > 0) return;
-    if (this.#hasWaited) return this.#acknowledge();
+    if (this.#hasWaited || !this.#parts.reactor.isBusy) return this.#acknowledge();
     this.#hasWaited = true;
     this.#parts.reactor.again(this);
   }
