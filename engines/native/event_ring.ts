@@ -184,16 +184,21 @@ export class EventReader {
     const words = this.#words;
     Atomics.store(words, HEADER.announced, 0);
     let read = words[HEADER.read] ?? 0;
-    for (let left = this.#waiting(read); left > 0; left = this.#waiting(read)) {
-      // Room is given back for so many at once: see publish.
-      for (const end = (read + Math.min(left, RECORDS / 32)) | 0; read !== end;) {
-        this.#fill(HEADER_WORDS + (read & (RECORDS - 1)) * RECORD_WORDS);
-        read = (read + 1) | 0;
-        take(this.#record, this.#ended);
+    try {
+      for (let left = this.#waiting(read); left > 0; left = this.#waiting(read)) {
+        // Room is given back for so many at once: see publish.
+        for (const end = (read + Math.min(left, RECORDS / 32)) | 0; read !== end;) {
+          this.#fill(HEADER_WORDS + (read & (RECORDS - 1)) * RECORD_WORDS);
+          read = (read + 1) | 0;
+          take(this.#record, this.#ended);
+        }
+        Atomics.store(words, HEADER.read, read);
       }
+    } finally {
+      // An event that could not be taken is not handed over again and again.
       Atomics.store(words, HEADER.read, read);
+      this.#isDraining = false;
     }
-    this.#isDraining = false;
   }
 
   #waiting(read: number): number {

@@ -37,6 +37,20 @@ Deno.test("event ring: a success is seen once it is published, all else at once;
   assert.deepEqual(ring.readAll(), []);
 });
 
+Deno.test("event ring: an event that cannot be taken is not handed over again, those behind it are", () => {
+  const ring = new Ring();
+  for (let i = 1; i <= 3; i++) ring.writer.dropped(1, "no-room", i);
+  const seen: number[] = [];
+  const fail = () =>
+    ring.reader.drain(({ count }) => {
+      seen.push(count);
+      if (count === 2) throw new Error("a full disk, say");
+    });
+  assert.throws(fail, /full disk/);
+  assert.deepEqual(seen, [1, 2]);
+  assert.deepEqual(ring.read(), ["dropped 3"]);
+});
+
 Deno.test("event ring: many times its size goes through, what finds no room is counted as lost", () => {
   const ring = new Ring();
   const write = (from: number, to: number) => {
