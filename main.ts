@@ -30,6 +30,7 @@ if (import.meta.main) {
       ? { progress: (text) => writeAll(Deno.stderr, `\r\x1b[K${text}`) }
       : {}),
     isTerminal: Deno.stdout.isTerminal(),
+    ...(Deno.stdout.isTerminal() ? { columns: Deno.consoleSize().columns || 80 } : {}),
   });
   Deno.exit(code);
 }

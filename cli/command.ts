@@ -17,6 +17,8 @@ export interface CliContext {
   readonly progress?: (text: string) => void;
   /** Colours and rewritten lines are for people only. */
   readonly isTerminal: boolean;
+  /** Width of that terminal; absent where there is none. */
+  readonly columns?: number;
 }
 
 /** A command line that was understood. */

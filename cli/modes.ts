@@ -11,7 +11,7 @@ import { destinationViolations, RULES, serviceViolations } from "../modes/rules.
 import { isNamed } from "../net/endpoint.ts";
 import type { Command } from "./command.ts";
 import { readConfigOption } from "./simulator_files.ts";
-import { alignColumns } from "./table.ts";
+import { wrapColumns } from "./table.ts";
 
 export const modes: Command = {
   usage: `lvsd modes - NAT, DR and TUN beside each other
@@ -42,7 +42,7 @@ Example:
     if (args.values["json"] === true) {
       context.stdout(`${JSON.stringify({ modes: table(), services })}\n`);
     } else {
-      context.stdout(`${comparisonText()}\n`);
+      context.stdout(`${comparisonText(context.columns)}\n`);
       context.stdout(servicesText(config, services));
     }
     return services.every(({ problems }) => problems.length === 0) ? EXIT.ok : EXIT.failed;
@@ -64,13 +64,14 @@ function table(): Record<string, Record<string, string>> {
   return Object.fromEntries([...rows, ...rules]);
 }
 
-function comparisonText(): string {
+/** @param columns of the terminal; a pipe gets a line for each question */
+function comparisonText(columns = Infinity): string {
   const heads = FORWARDING_METHOD_NAMES.map((name) => FORWARDING_METHODS[name].title);
   const rows = Object.entries(table()).map(([title, answers]) => [
     title,
     ...FORWARDING_METHOD_NAMES.map((name) => answers[name] ?? ""),
   ]);
-  return alignColumns([["", ...heads], ...rows].map((row) => row.map((text) => ({ text })))).join("\n");
+  return wrapColumns([["", ...heads], ...rows], columns).join("\n");
 }
 
 function servicesText(

@@ -53,6 +53,57 @@ function pad({ text, alignRight, paint }: Cell, width: number, isLast: boolean):
   return isLast ? painted : painted + space;
 }
 
+/** Width below which a column is not broken any further: few words are longer. */
+const NARROWEST_COLUMN = 12;
+
+/**
+ * Rows of texts for a terminal so wide: columns that would go beyond it are broken between words, the widest first.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ *
+ * const rows = [["reply path", "straight to the client"], ["MTU", "0"]];
+ * assert.deepEqual(wrapColumns(rows, 30), [
+ *   "reply path  straight to the",
+ *   "            client",
+ *   "MTU         0",
+ * ]);
+ * ```
+ */
+export function wrapColumns(rows: readonly (readonly string[])[], columns: number): string[] {
+  const widths: number[] = [];
+  for (const row of rows) row.forEach((text, i) => widths[i] = Math.max(widths[i] ?? 0, text.length));
+  const tooMuch = () => widths.reduce((sum, width) => sum + width + 2, -2) > columns;
+  for (
+    let widest = Math.max(...widths);
+    tooMuch() && widest > NARROWEST_COLUMN;
+    widest = Math.max(...widths)
+  ) {
+    widths[widths.indexOf(widest)] = widest - 1;
+  }
+  return rows.flatMap((row) => {
+    const broken = row.map((text, i) => breakWords(text, widths[i] ?? 0));
+    const height = Math.max(...broken.map((it) => it.length));
+    return Array.from(
+      { length: height },
+      (_, line) => broken.map((it, i) => (it[line] ?? "").padEnd(widths[i] ?? 0)).join("  ").trimEnd(),
+    );
+  });
+}
+
+/** Lines of at most so many characters, but for a word that is longer. */
+function breakWords(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width) {
+      lines[lines.length - 1] = `${last} ${word}`;
+    } else lines.push(word);
+  }
+  return lines;
+}
+
 /** `1 service`, `3 services`. */
 export function counted(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;

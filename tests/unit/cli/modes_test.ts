@@ -36,6 +36,19 @@ Deno.test("modes: the table has a column for each mode and a row for each questi
   assert.deepEqual(services, []);
 });
 
+Deno.test("modes: on a terminal no line is longer than that is wide, and no word is lost", async () => {
+  const wide = (await lvsd("modes")).stdout;
+  const words = (text: string) => text.split(/\s+/).sort();
+  for (const columns of [80, 100, 132]) {
+    let narrow = "";
+    const context = { stdout: (text: string) => narrow += text, stderr: () => {}, env: () => undefined };
+    assert.equal(await runCommandLine(["modes"], { ...context, isTerminal: true, columns }), 0);
+    const longest = Math.max(...narrow.split("\n").map((it) => it.length));
+    assert.ok(longest <= columns, `${longest} in ${columns} columns`);
+    assert.deepEqual(words(narrow), words(wide));
+  }
+});
+
 Deno.test("modes: a service whose mode allows all it asks", async () => {
   const config = `services:
   - name: web
