@@ -296,6 +296,7 @@ export class Daemon implements StatusSource {
       logger,
       nowMs: () => clock.nowMs(),
       interfaces: hostInterfaces,
+      givesMark: (mark) => this.#assembly.rules.givesMark(mark),
       refusal: () => this.#draining ? "lvsd is draining; nothing is changed any more" : undefined,
     });
     return new ToolDesk({

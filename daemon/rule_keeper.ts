@@ -96,6 +96,14 @@ export class RuleKeeper {
     return this.#counts.isNeeded;
   }
 
+  /** Whether a rule may give a packet this mark. */
+  givesMark(mark: number): boolean {
+    const rules = this.#hooks.rules?.chains.flatMap((it) => it.rules) ?? [];
+    return rules.some(({ target }) =>
+      target.kind === "mark" && (mark & target.mark.mask) >>> 0 === target.mark.value
+    );
+  }
+
   /** Services have other names, or other handles. */
   namesChanged(): void {
     this.#numbers.clear();

@@ -23,9 +23,22 @@ export function unsaidSettings(): ServiceConfig {
   return { ...settings, destinations: [] };
 }
 
-/** Why no socket can stand for a service, undefined when one can. */
-export function reasonWithoutSocket(key: ServiceKey): string | undefined {
-  if ("mark" in key) return "a socket sees no firewall mark; only lvsd's own rules can set this one";
+/** Whether a socket can stand for a service. */
+export function hasSocket(key: ServiceKey): boolean {
+  return reasonUnserved(key, () => false) === undefined;
+}
+
+/**
+ * Why a service forwards nothing, undefined when it may forward.
+ *
+ * @param givesMark whether a rule in force gives packets a mark
+ */
+export function reasonUnserved(key: ServiceKey, givesMark: (mark: number) => boolean): string | undefined {
+  if ("mark" in key) {
+    return givesMark(key.mark)
+      ? undefined
+      : "a socket sees no firewall mark; only lvsd's own rules can set this one, and none does";
+  }
   if (key.protocol === PROTOCOL.sctp) return "SCTP is stored, listed and saved, and forwards nothing";
   if (key.port === 0) return "a socket cannot listen on all ports";
   return undefined;

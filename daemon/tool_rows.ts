@@ -11,24 +11,34 @@ import type { Engine } from "../engines/engine.ts";
 import { emulationFor, emulationOf } from "./emulation.ts";
 import type { Engines } from "./engines.ts";
 import type { Member } from "./member.ts";
-import { identityOf, reasonWithoutSocket } from "./ruled_service.ts";
+import { hasSocket, identityOf, reasonUnserved } from "./ruled_service.ts";
 import type { ServiceSet } from "./service_set.ts";
 import { stateOfMember } from "./status_report.ts";
 import type { VirtualService } from "./virtual_service.ts";
 
 type EngineName = Engine["name"];
 
-/** In the place of an engine: nobody moves the bytes. */
+/** In the place of an engine: nobody moves the bytes, or those of the listeners whose clients rules give a mark. */
 const UNSERVED = "none";
+const BY_RULES = "rules";
+
+/** What a row is made of beside the director's. */
+export interface ToolRowParts {
+  readonly services: ServiceSet;
+  readonly engines: Engines;
+  readonly givesMark: (mark: number) => boolean;
+}
 
 /** Adds to the director's rows. */
 export class ToolRows {
   readonly #services: ServiceSet;
   readonly #engines: Engines;
+  readonly #givesMark: (mark: number) => boolean;
 
-  constructor({ services, engines }: { readonly services: ServiceSet; readonly engines: Engines }) {
+  constructor({ services, engines, givesMark }: ToolRowParts) {
     this.#services = services;
     this.#engines = engines;
+    this.#givesMark = givesMark;
   }
 
   /** Without services that a reload removed and that live on until their connections have ended. */
@@ -39,19 +49,19 @@ export class ToolRows {
       const service = current.get(identity);
       if (service === undefined && this.#services.isLeaving(identity)) return [];
       if (service !== undefined) return [this.#withService(row, service)];
-      const reason = reasonWithoutSocket(row.key);
-      return reason === undefined ? [] : [{ ...row, note: this.#unlistened(reason) }];
+      if (hasSocket(row.key)) return [];
+      return [{ ...row, note: this.#unlistened(reasonUnserved(row.key, this.#givesMark)) }];
     });
   }
 
-  #unlistened(reason: string): NonNullable<ServiceRow["note"]> {
+  #unlistened(reason: string | undefined): NonNullable<ServiceRow["note"]> {
     return {
       name: "",
       owner: "ipvsadm",
       changed: false,
-      state: "unbound",
-      reason,
-      engine: UNSERVED,
+      state: reason === undefined ? "listening" : "unbound",
+      reason: reason ?? "",
+      engine: reason === undefined ? BY_RULES : UNSERVED,
       emulated: "",
     };
   }

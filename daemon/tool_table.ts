@@ -27,8 +27,9 @@ import type { Engines } from "./engines.ts";
 import type { Member } from "./member.ts";
 import {
   destinationConfigOf,
+  hasSocket,
   identityOf,
-  reasonWithoutSocket,
+  reasonUnserved,
   serviceConfigOf,
   unsaidSettings,
 } from "./ruled_service.ts";
@@ -46,6 +47,8 @@ export interface ToolTableOptions {
   readonly logger: Logger;
   readonly nowMs: () => number;
   readonly interfaces: () => readonly NetworkInterface[];
+  /** Whether a rule in force gives packets this mark: then they come to its service, from whichever listener. */
+  readonly givesMark: (mark: number) => boolean;
   /** A reason why nothing may be changed now. */
   readonly refusal: () => string | undefined;
 }
@@ -57,6 +60,7 @@ export class ToolTable extends DirectorTable implements KeptTable {
   readonly #turns: Turns;
   readonly #logger: Logger;
   readonly #refusal: () => string | undefined;
+  readonly #givesMark: (mark: number) => boolean;
   readonly #rows: ToolRows;
   readonly #unsaid: ServiceConfig = unsaidSettings();
   #changes = 0;
@@ -69,6 +73,7 @@ export class ToolTable extends DirectorTable implements KeptTable {
     this.#turns = options.turns;
     this.#logger = options.logger;
     this.#refusal = options.refusal;
+    this.#givesMark = options.givesMark;
     this.#rows = new ToolRows(options);
   }
 
@@ -84,7 +89,7 @@ export class ToolTable extends DirectorTable implements KeptTable {
   get unserved(): KeptTable["unserved"] {
     const served = new Set(this.#services.current.map((it) => it.key));
     return this.#director.services().flatMap(({ key }) => {
-      const reason = reasonWithoutSocket(key);
+      const reason = reasonUnserved(key, this.#givesMark);
       const identity = identityOf(key) ?? "";
       if (reason === undefined || served.has(identity) || this.#services.isLeaving(identity)) return [];
       return [{ service: keyText(key), reason }];
@@ -98,10 +103,12 @@ export class ToolTable extends DirectorTable implements KeptTable {
   override addService(rule: ServiceRule): Promise<void> {
     return this.#change(async () => {
       const { key } = rule;
-      const reason = reasonWithoutSocket(key);
-      if (reason !== undefined) {
+      if (!hasSocket(key)) {
         await super.addService(rule);
-        this.#logger.warn("a service that forwards nothing was added: {reason}", { reason });
+        const reason = reasonUnserved(key, this.#givesMark);
+        if (reason !== undefined) {
+          this.#logger.warn("a service that forwards nothing was added: {reason}", { reason });
+        }
         return;
       }
       const identity = identityOf(key) ?? "";
@@ -172,7 +179,7 @@ export class ToolTable extends DirectorTable implements KeptTable {
       for (const service of this.#services.current) await this.#services.delete(service);
       for (const { key } of super.services()) {
         const isLeaving = this.#services.isLeaving(identityOf(key) ?? "");
-        if (reasonWithoutSocket(key) !== undefined && !isLeaving) await super.deleteService(key);
+        if (!hasSocket(key) && !isLeaving) await super.deleteService(key);
       }
     });
   }
@@ -210,7 +217,7 @@ export class ToolTable extends DirectorTable implements KeptTable {
   #serviceOf(key: ServiceKey): VirtualService | undefined {
     const identity = identityOf(key);
     const service = this.#services.current.find((it) => it.key === identity);
-    const isNobodys = reasonWithoutSocket(key) === undefined || this.#services.isLeaving(identity ?? "");
+    const isNobodys = hasSocket(key) || this.#services.isLeaving(identity ?? "");
     if (service === undefined && isNobodys) {
       throw new DirectorError("ESRCH", "there is no such virtual service; ipvsadm -L lists them");
     }

@@ -108,6 +108,37 @@ Deno.test("what cannot be served is kept, and says so", async () => {
   );
 });
 
+Deno.test("a service by mark takes the clients to whom a rule gives the mark", async () => {
+  await using stack = new AsyncDisposableStack();
+  const folder = folderOf(stack);
+  const [own, marked] = [stack.use(new NamedServer("own")), stack.use(new NamedServer("marked"))];
+  const port = await freePort();
+  const admin = await freePort();
+  const config = {
+    admin: { listen: `127.0.0.1:${admin}`, socket: `${folder}/control.sock` },
+    services: [{ name: "web", listen: `127.0.0.1:${port}`, destinations: [own.address] }],
+    rules: { prerouting: [{ protocol: "tcp", ports: [port], target: { mark: 7 } }] },
+  };
+  await Deno.writeTextFile(`${folder}/lvsd.json`, JSON.stringify(config));
+  await using _lvsd = await PeerProcess.start(() => {
+    const [command, ...args] = lvsdCommand(["run", "-c", `${folder}/lvsd.json`]);
+    return Promise.resolve({ command, args, ready: { line: / ready: services / } });
+  });
+  const tool = new ToolPeer(`${folder}/control.sock`);
+  assert.equal(await ask(port), "own", "no service has the mark yet");
+  await tool.run("-A -f 7 -s rr");
+  await tool.run(`-a -f 7 -r ${marked.address} -m`);
+  await tool.run("-A -f 8 -s rr");
+  assert.equal(await ask(port), "marked");
+  const listed = await tool.run("-L -n --lvsd");
+  assert.match(listed, /FWM 7 rr owner=ipvsadm engine=rules listening/);
+  assert.match(listed, /FWM 8 rr owner=ipvsadm engine=none unbound \(.*and none does\)/);
+  const status = await (await fetch(`http://127.0.0.1:${admin}/status`)).json();
+  assert.deepEqual(status.unserved.map((it: { service: string }) => it.service), ["FWM 8"]);
+  await tool.run("-D -f 7");
+  assert.equal(await ask(port), "own");
+});
+
 Deno.test("the kernel's refusals leave everything as it was", async () => {
   await using stack = new AsyncDisposableStack();
   const folder = folderOf(stack);
