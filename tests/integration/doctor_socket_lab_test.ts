@@ -5,7 +5,8 @@ import { inside, must, run } from "../../scripts/lab/command.ts";
 import { ADDRESS, namespaceOf } from "../../scripts/lab/topology.ts";
 import { bundle } from "../../scripts/packaging/bundle.ts";
 import { RUNTIME_FLAGS } from "../../scripts/packaging/permissions.ts";
-import { eventually, LabDaemon, labTest, lvsd, onHost, PACKET_SECTION } from "./lab_daemon.ts";
+import { eventually } from "./eventually.ts";
+import { LabDaemon, labTest, lvsd, onHost, PACKET_SECTION } from "./lab_daemon.ts";
 import { findingsOn, installLvsd, type LabFault, type LabScene, mend, play } from "./lab_faults.ts";
 
 const VIP = ADDRESS.virtual4;

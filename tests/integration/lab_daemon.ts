@@ -12,10 +12,9 @@ import {
   namespaceOf,
   removeTopology,
 } from "../../scripts/lab/topology.ts";
+import { eventually } from "./eventually.ts";
 
 const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
-const TRIES = 200;
-const TRY_MS = 50;
 const reason = await missingForLab();
 const isPromised = Deno.env.get("CI") === "true";
 
@@ -145,17 +144,4 @@ export class LabDaemon implements AsyncDisposable {
 /** Runs a line of shell on a host of the lab. */
 export function onHost(host: string, command: string): Promise<string> {
   return must(inside(namespaceOf(host), ["sh", "-c", command]));
-}
-
-/** Waits for something that has to become true. */
-export async function eventually(
-  what: string,
-  isSo: () => Promise<boolean>,
-  more: () => string = () => "",
-): Promise<void> {
-  for (let tries = 0; tries < TRIES; tries++) {
-    if (await isSo()) return;
-    await new Promise((resolve) => setTimeout(resolve, TRY_MS));
-  }
-  assert.fail(`${what} never came: ${more()}`);
 }

@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 import type { Diagnosis, Finding } from "../../doctor/finding.ts";
 import { inside, run } from "../../scripts/lab/command.ts";
 import { namespaceOf } from "../../scripts/lab/topology.ts";
-import { eventually, onHost } from "./lab_daemon.ts";
+import { eventually } from "./eventually.ts";
+import { onHost } from "./lab_daemon.ts";
 
 const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
 

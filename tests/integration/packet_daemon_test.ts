@@ -16,9 +16,8 @@ import {
   removeTopology,
 } from "../../scripts/lab/topology.ts";
 import { lvsdCommand } from "../peers/lvsd_command.ts";
+import { eventually } from "./eventually.ts";
 
-const TRIES = 200;
-const TRY_MS = 100;
 /** 16 s at the 2 MiB/s that the real servers allow: long enough to be asked about, killed and begun anew meanwhile. */
 const DOWNLOAD_MEBIBYTES = 32;
 /** curl's exit code; a reset connection is 7. */
@@ -222,12 +221,4 @@ async function hostState(): Promise<string> {
 async function curl(...paths: string[]): Promise<string> {
   const urls = paths.map((it) => `http://${ADDRESS.virtual4}${it}`);
   return (await run(inside(namespaceOf("client"), ["curl", "-s", "--max-time", "5", ...urls]))).stdout;
-}
-
-async function eventually(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < TRIES; tries++) {
-    if (await isSo()) return;
-    await new Promise((resolve) => setTimeout(resolve, TRY_MS));
-  }
-  assert.fail(`${what} never came`);
 }

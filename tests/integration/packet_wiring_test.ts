@@ -154,7 +154,7 @@ async function checkTagged(port: number, folder: string): Promise<void> {
     filter,
   });
   await sendFrame(arpQuestion());
-  const answer = await eventually(
+  const answer = await packetLike(
     capture,
     `vlan ${vlan} and arp`,
     / Reply 10\.7\.0\.100 is-at ([0-9a-f:]{17})/,
@@ -167,7 +167,7 @@ async function checkTagged(port: number, folder: string): Promise<void> {
     flags: TCP_FLAG.syn,
   });
   await sendFrame(frame(syn, mac, answer[1] ?? "", vlan));
-  await eventually(
+  await packetLike(
     capture,
     `vlan ${vlan} and tcp and dst port ${port}`,
     /vlan 7, .* 10\.7\.0\.100\.80 > 10\.7\.0\.10\.4000\d: Flags \[S\.\]/,
@@ -193,7 +193,8 @@ async function sendFrame(bytes: Uint8Array): Promise<void> {
   assert.ok((await child.status).success, "socat sent the frame");
 }
 
-async function eventually(capture: Capture, filter: string, wanted: RegExp): Promise<RegExpExecArray> {
+/** Waits for a packet of which a capture says this. */
+async function packetLike(capture: Capture, filter: string, wanted: RegExp): Promise<RegExpExecArray> {
   for (let tries = 0; tries < TRIES; tries++) {
     const found = wanted.exec((await capture.lines(filter, "-e")).join("\n"));
     if (found !== null) return found;

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ADDRESS } from "../../scripts/lab/topology.ts";
-import { eventually, LabDaemon, labTest, lvsd, onHost, PACKET_SECTION } from "./lab_daemon.ts";
+import { eventually } from "./eventually.ts";
+import { LabDaemon, labTest, lvsd, onHost, PACKET_SECTION } from "./lab_daemon.ts";
 
 const TIMING = { through: "path", interval: "1s", timeout: "500ms", fall: 2, rise: 1, downInterval: "200ms" };
 const CHECK = { type: "http", path: "/who", ...TIMING };

@@ -10,10 +10,9 @@ import { missingForLab } from "../../scripts/lab/needs.ts";
 import { accessLog, startServers } from "../../scripts/lab/servers.ts";
 import { ADDRESS, buildTopology, namespaceOf, removeTopology } from "../../scripts/lab/topology.ts";
 import type { Diagnosis } from "../../doctor/finding.ts";
+import { eventually } from "./eventually.ts";
 
 const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
-const TRIES = 200;
-const TRY_MS = 100;
 const reason = await missingForLab() ??
   ((await run(["sh", "-c", "command -v nft"])).code === 0 ? undefined : "nft is not installed");
 const isPromised = Deno.env.get("CI") === "true";
@@ -60,14 +59,6 @@ async function hostState(): Promise<string> {
     .map((it) => it.split(" "));
   const all = await Promise.all([...looks, ["nft", "list", "ruleset"]].map((it) => must(onDirector(...it))));
   return all.join("\n---\n");
-}
-
-async function eventually(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < TRIES; tries++) {
-    if (await isSo()) return;
-    await new Promise((resolve) => setTimeout(resolve, TRY_MS));
-  }
-  assert.fail(`not within ${TRIES * TRY_MS / 1_000} s: ${what}`);
 }
 
 /** What a client is answered: the server's name, and the address that the server saw. */
