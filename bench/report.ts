@@ -126,7 +126,7 @@ export function settingsText(
   );
   return [
     machine,
-    `${rounds} rounds, all sides in turn, after one to warm up; ${threads} thread(s) a side`,
+    `${rounds} rounds, all sides in turn, after others to warm up; ${threads} thread(s) a side`,
     `real servers: ${servers.join("; ")}`,
     ...sides,
     "",
