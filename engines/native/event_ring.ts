@@ -12,6 +12,8 @@ import { type EndedFacts, EventRecord } from "./event_record.ts";
 const RECORDS = 8_192;
 /** 96 bytes: words first, three floats at the end. */
 const RECORD_WORDS = 24;
+/** Records whose room the reader gives back at once: each time costs a store that orders, 20 ns. */
+const ROOM_AT_ONCE = 256;
 /** Destinations whose last success is known: a power of two. Others that share a place are told of more often. */
 const SUCCESS_PLACES = 256;
 const HEADER_WORDS = 16;
@@ -169,6 +171,7 @@ export class EventReader {
   readonly #floats: Float64Array;
   readonly #record = new EventRecord();
   readonly #ended = endedReport(this.#record);
+  #read = 0;
   #isDraining = false;
 
   constructor(buffer: SharedArrayBuffer) {
@@ -181,28 +184,31 @@ export class EventReader {
     // Whoever takes an event may ask for something that drains.
     if (this.#isDraining) return;
     this.#isDraining = true;
-    const words = this.#words;
-    Atomics.store(words, HEADER.announced, 0);
-    let read = words[HEADER.read] ?? 0;
+    Atomics.store(this.#words, HEADER.announced, 0);
     try {
-      for (let left = this.#waiting(read); left > 0; left = this.#waiting(read)) {
-        // Room is given back for so many at once: see publish.
-        for (const end = (read + Math.min(left, RECORDS / 32)) | 0; read !== end;) {
-          this.#fill(HEADER_WORDS + (read & (RECORDS - 1)) * RECORD_WORDS);
-          read = (read + 1) | 0;
-          take(this.#record, this.#ended);
-        }
-        Atomics.store(words, HEADER.read, read);
+      for (let left = this.#waiting; left > 0; left = this.#waiting) {
+        this.#takeSome(Math.min(left, ROOM_AT_ONCE), take);
       }
     } finally {
-      // An event that could not be taken is not handed over again and again.
-      Atomics.store(words, HEADER.read, read);
       this.#isDraining = false;
     }
   }
 
-  #waiting(read: number): number {
-    return (Atomics.load(this.#words, HEADER.written) - read) | 0;
+  /** Takes so many, and gives their room back; also that of one which could not be taken: it is not handed over again. */
+  #takeSome(count: number, take: TakeEvent): void {
+    try {
+      for (const end = (this.#read + count) | 0; this.#read !== end;) {
+        this.#fill(HEADER_WORDS + (this.#read & (RECORDS - 1)) * RECORD_WORDS);
+        this.#read = (this.#read + 1) | 0;
+        take(this.#record, this.#ended);
+      }
+    } finally {
+      Atomics.store(this.#words, HEADER.read, this.#read);
+    }
+  }
+
+  get #waiting(): number {
+    return (Atomics.load(this.#words, HEADER.written) - this.#read) | 0;
   }
 
   /** How many events found no room since this was asked last. */

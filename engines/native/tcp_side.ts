@@ -108,7 +108,8 @@ export class TcpSide implements Watched, Unfinished {
   }
 
   goOn(): void {
-    if (this.writes > 0) return;
+    // Written to, heard from or closed meanwhile.
+    if (this.writes > 0 || !this.delaysAcknowledgements) return;
     if (this.#hasWaited || !this.#parts.reactor.isBusy) return this.#acknowledge();
     this.#hasWaited = true;
     this.#parts.reactor.again(this);
@@ -124,7 +125,6 @@ export class TcpSide implements Watched, Unfinished {
   }
 
   #acknowledge(): void {
-    if (!this.delaysAcknowledgements) return;
     this.delaysAcknowledgements = false;
     this.#parts.sockets.setQuickAck(this.descriptor, true);
   }
