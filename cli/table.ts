@@ -41,9 +41,14 @@ export interface Cell {
 
 /** Lines with columns as wide as their widest cell and two spaces between; the last column ends where it ends. */
 export function alignColumns(rows: readonly (readonly Cell[])[]): string[] {
-  const widths: number[] = [];
-  for (const row of rows) row.forEach(({ text }, i) => widths[i] = Math.max(widths[i] ?? 0, text.length));
+  const widths = columnWidths(rows.map((row) => row.map(({ text }) => text)));
   return rows.map((row) => row.map((cell, i) => pad(cell, widths[i] ?? 0, i === row.length - 1)).join("  "));
+}
+
+function columnWidths(rows: readonly (readonly string[])[]): number[] {
+  const widths: number[] = [];
+  for (const row of rows) row.forEach((text, i) => widths[i] = Math.max(widths[i] ?? 0, text.length));
+  return widths;
 }
 
 function pad({ text, alignRight, paint }: Cell, width: number, isLast: boolean): string {
@@ -72,24 +77,18 @@ const NARROWEST_COLUMN = 12;
  * ```
  */
 export function wrapColumns(rows: readonly (readonly string[])[], columns: number): string[] {
-  const widths: number[] = [];
-  for (const row of rows) row.forEach((text, i) => widths[i] = Math.max(widths[i] ?? 0, text.length));
-  const tooMuch = () => widths.reduce((sum, width) => sum + width + 2, -2) > columns;
-  for (
-    let widest = Math.max(...widths);
-    tooMuch() && widest > NARROWEST_COLUMN;
-    widest = Math.max(...widths)
-  ) {
+  const widths = columnWidths(rows);
+  while (widths.reduce((sum, width) => sum + width + 2, -2) > columns) {
+    const widest = Math.max(...widths);
+    if (widest <= NARROWEST_COLUMN) break;
     widths[widths.indexOf(widest)] = widest - 1;
   }
-  return rows.flatMap((row) => {
+  const lines = rows.flatMap((row) => {
     const broken = row.map((text, i) => breakWords(text, widths[i] ?? 0));
     const height = Math.max(...broken.map((it) => it.length));
-    return Array.from(
-      { length: height },
-      (_, line) => broken.map((it, i) => (it[line] ?? "").padEnd(widths[i] ?? 0)).join("  ").trimEnd(),
-    );
+    return Array.from({ length: height }, (_, line) => broken.map((it) => ({ text: it[line] ?? "" })));
   });
+  return alignColumns(lines).map((it) => it.trimEnd());
 }
 
 /** Lines of at most so many characters, but for a word that is longer. */
