@@ -37,7 +37,8 @@ export function reasonUnserved(key: ServiceKey, givesMark: (mark: number) => boo
   if ("mark" in key) {
     return givesMark(key.mark)
       ? undefined
-      : "a socket sees no firewall mark; only lvsd's own rules can set this one, and none does";
+      : "a socket sees no firewall mark; only lvsd's own rules can set this one, and none does: " +
+        `add one with target: {mark: ${key.mark}}`;
   }
   if (key.protocol === PROTOCOL.sctp) return "SCTP is stored, listed and saved, and forwards nothing";
   if (key.port === 0) return "a socket cannot listen on all ports";

@@ -132,7 +132,10 @@ Deno.test("a service by mark takes the clients to whom a rule gives the mark", a
   assert.equal(await ask(port), "marked");
   const listed = await tool.run("-L -n --lvsd");
   assert.match(listed, /FWM 7 rr owner=ipvsadm engine=rules listening/);
-  assert.match(listed, /FWM 8 rr owner=ipvsadm engine=none unbound \(.*and none does\)/);
+  assert.match(
+    listed,
+    /FWM 8 rr owner=ipvsadm engine=none unbound \(.*and none does: add one with target: \{mark: 8\}\)/,
+  );
   const status = await (await fetch(`http://127.0.0.1:${admin}/status`)).json();
   assert.deepEqual(status.unserved.map((it: { service: string }) => it.service), ["FWM 8"]);
   await tool.run("-D -f 7");
