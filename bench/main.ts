@@ -1,5 +1,5 @@
 /**
- * `deno task bench`: the same load on the same real server, straight and through lvsd, HAProxy, nginx and pen, side by side.
+ * `deno task bench`: the same load on the same real server, straight and through lvsd, HAProxy, nginx, pen and a bare loop, side by side.
  * See docs/bench.md for how to read it.
  */
 import { cpus, release } from "node:os";

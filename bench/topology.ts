@@ -1,9 +1,10 @@
 /**
- * The real servers, and before them nothing, lvsd, HAProxy, nginx or pen, started and stopped together.
+ * The real servers, and before them nothing, lvsd, HAProxy, nginx, pen or a bare loop, started and stopped together.
  */
 import { startIperf3 } from "../tests/peers/iperf3.ts";
 import { startNginx } from "../tests/peers/nginx.ts";
 import type { PeerProcess } from "../tests/peers/peer_process.ts";
+import { startBare } from "./bare_side.ts";
 import { startNative, startPortable } from "./lvsd_side.ts";
 import { startCopying, startNginxStream, startPenSide, startSplicing } from "./other_sides.ts";
 import { BACKLOG, CONNECTIONS, type Ports, type Side, type StartSide, version } from "./side.ts";
@@ -16,6 +17,7 @@ const STARTS: readonly StartSide[] = [
   startSplicing,
   startNginxStream,
   startPenSide,
+  startBare,
 ];
 
 const SERVER_SETTINGS = [

@@ -7,6 +7,7 @@ import { SystemError } from "../../errors.ts";
 
 /** Real programs by the name of their command, with the Debian package that brings them. */
 const PEERS = {
+  cc: { package: "gcc libc6-dev" },
   curl: { package: "curl" },
   dig: { package: "bind9-dnsutils" },
   dnsmasq: { package: "dnsmasq" },
