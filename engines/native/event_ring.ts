@@ -64,7 +64,8 @@ export class EventWriter {
   /** Whether something waits that nobody was told of. */
   get hasNews(): boolean {
     const words = this.#words;
-    return this.#written !== Atomics.load(words, HEADER.read) && Atomics.load(words, HEADER.announced) === 0;
+    // The reader's place without `Atomics`, since it is asked for in every turn: see EngineMemory.
+    return this.#written !== words[HEADER.read] && Atomics.load(words, HEADER.announced) === 0;
   }
 
   /**

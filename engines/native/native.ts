@@ -38,7 +38,7 @@ import { type BindingOwner, NativeBinding } from "./native_binding.ts";
 import { applyOptions, listenerOptions, switchedOff } from "./socket_options.ts";
 import { ThreadStock } from "./thread_stock.ts";
 import { listenUdp } from "./udp_listeners.ts";
-import { monotonicMs } from "./worker_clock.ts";
+import { MonotonicClock } from "./worker_clock.ts";
 import type { WorkerListener, WorkerThread } from "./worker_thread.ts";
 import type { WorkerTimes } from "./turn_times.ts";
 import { Workers } from "./workers.ts";
@@ -117,7 +117,7 @@ export class NativeEngine implements Engine, BindingOwner, WorkerListener {
       threads: options.threads ?? new ThreadStock(),
       common: {
         store: store.buffer,
-        clockZeroMs: isSystemTime ? monotonicMs(this.#libc) - clock.nowMs() : undefined,
+        clockZeroMs: isSystemTime ? new MonotonicClock(this.#libc).read() - clock.nowMs() : undefined,
         connectionEntries,
         flights: options.flights ?? [],
       },

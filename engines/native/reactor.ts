@@ -7,6 +7,8 @@ import { EPOLL, type Epoll } from "../../sys/epoll.ts";
 
 /** At 50 connections that come and go as fast as they can a turn has some 40 events, with one at a time one or two. */
 const BUSY_EVENTS = 4;
+/** A busy worker's turns differ: only so many lesser ones in a row say that it is none any more. */
+const QUIET_TURNS = 8;
 
 /** Told what happened to a descriptor, as `EPOLL` bits. */
 export interface Watched {
@@ -32,8 +34,8 @@ export class Reactor {
   readonly #leaving: number[] = [];
   #unfinished: Unfinished[] = [];
   #later: Unfinished[] = [];
-  /** So much happened in this turn that what comes next is hardly far. */
-  isBusy = false;
+  /** Turns in a row in which little happened. */
+  #quietTurns = QUIET_TURNS;
   /** Called when the events of a turn are told and nobody holds a stale one. */
   readonly #turned: () => void;
 
@@ -71,6 +73,11 @@ export class Reactor {
     this.#unfinished.push(unfinished);
   }
 
+  /** So much happens that what comes next is hardly far, and processors have no time to spare. */
+  get isBusy(): boolean {
+    return this.#quietTurns < QUIET_TURNS;
+  }
+
   get hasUnfinished(): boolean {
     return this.#unfinished.length > 0;
   }
@@ -78,7 +85,7 @@ export class Reactor {
   /** One turn. @param timeoutMs how long to wait when nothing is to be done */
   turn(timeoutMs: number, woken: () => void): void {
     const count = this.#epoll.wait(this.#unfinished.length > 0 ? 0 : timeoutMs);
-    this.isBusy = count >= BUSY_EVENTS;
+    this.#quietTurns = count >= BUSY_EVENTS ? 0 : this.#quietTurns + 1;
     woken();
     for (let i = 0; i < count; i++) {
       this.#watched[this.#epoll.tag(i)]?.ready(this.#epoll.happened(i));

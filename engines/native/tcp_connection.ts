@@ -260,13 +260,11 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
   targetKnown(target: Target): void {
     // It may have ended meanwhile, and its record serve another connection.
     if (this.#stage !== STAGE.asking || target !== this.#target || this.#options === undefined) return;
-    if (target.loop === LOOP.yes) {
-      this.#attemptFailed("loop");
-      return;
-    }
-    const descriptor = dialServer(this.#parts.sockets, target, this.#options, this.flow);
+    if (target.loop === LOOP.yes) return this.#attemptFailed("loop");
+    const { isBusy } = this.#parts.reactor;
+    const descriptor = dialServer(this.#parts.sockets, target, this.#options, this.flow, isBusy);
     if (descriptor < 0) return this.#connectFailed(-descriptor);
-    this.#server.begin(descriptor, true);
+    this.#server.begin(descriptor, isBusy);
     this.#stage = STAGE.connecting;
     this.#server.watch(true);
   }

@@ -152,7 +152,7 @@ export class WorkerLoop {
     this.#memory.opened(worker, this.#epoll.descriptor);
     const connections = this.#director.connectionMemory;
     this.#say({ kind: "ready", connections });
-    let wokenMs = performance.now();
+    let wokenMs = this.#clock.realMs;
     const woken = () => {
       this.#clock.refresh();
       wokenMs = this.#clock.realMs;
@@ -165,7 +165,7 @@ export class WorkerLoop {
         this.#publish();
         this.#news.look(this.#clock.realMs, this.#memory.wantsIdle);
         this.#tellIdle();
-        this.#memory.turns.add(worker, performance.now() - wokenMs, this.#clock.nowMs);
+        this.#memory.turns.add(worker, this.#clock.readReal() - wokenMs, this.#clock.nowMs);
       }
       this.#end();
     } finally {
@@ -193,7 +193,7 @@ export class WorkerLoop {
   }
 
   get #hasMail(): boolean {
-    return this.#memory.mailCount(this.#start.worker) !== this.#mailRead;
+    return this.#memory.hasMail(this.#start.worker, this.#mailRead);
   }
 
   /** By the main thread, or by a worker whose connection made room for one of ours. */
