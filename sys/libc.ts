@@ -60,6 +60,7 @@ export class Libc implements Disposable {
         maxEvents,
         timeoutMs,
         null,
+        0,
       ),
     );
   }
@@ -102,13 +103,13 @@ export class Libc implements Disposable {
 
   receive(descriptor: number, address: Address, bytes: number, flags: number): number {
     return this.#result(
-      this.#library.symbols.moveCall(SYSTEM_CALL.recvfrom, descriptor, address, bytes, flags, null),
+      this.#library.symbols.moveCall(SYSTEM_CALL.recvfrom, descriptor, address, bytes, flags, null, 0),
     );
   }
 
   send(descriptor: number, address: Address, bytes: number, flags: number): number {
     return this.#result(
-      this.#library.symbols.moveCall(SYSTEM_CALL.sendto, descriptor, address, bytes, flags, null),
+      this.#library.symbols.moveCall(SYSTEM_CALL.sendto, descriptor, address, bytes, flags, null, 0),
     );
   }
 
@@ -129,14 +130,14 @@ export class Libc implements Disposable {
    */
   sendMessages(descriptor: number, messages: Address, count: number, flags: number): number {
     return this.#result(
-      this.#library.symbols.moveCall(SYSTEM_CALL.sendmmsg, descriptor, messages, count, flags, null),
+      this.#library.symbols.moveCall(SYSTEM_CALL.sendmmsg, descriptor, messages, count, flags, null, 0),
     );
   }
 
   /** Takes up to so many messages in one call; how many there were. */
   receiveMessages(descriptor: number, messages: Address, count: number, flags: number): number {
     return this.#result(
-      this.#library.symbols.moveCall(SYSTEM_CALL.recvmmsg, descriptor, messages, count, flags, null),
+      this.#library.symbols.moveCall(SYSTEM_CALL.recvmmsg, descriptor, messages, count, flags, null, 0),
     );
   }
 

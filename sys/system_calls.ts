@@ -55,6 +55,7 @@ export interface SystemCalls {
     length: number,
     flags: number,
     none: null,
+    noBytes: 0,
   ) => number;
   readonly waitCall: (
     number: number,
@@ -63,12 +64,13 @@ export interface SystemCalls {
     maxEvents: number,
     timeoutMs: number,
     signals: null,
+    noBytes: 0,
   ) => number;
 }
 
 /**
- * One symbol for each signature. The sixth register holds a null where the kernel would look at a seventh parameter, the length
- * of an address or of a set of signals: without the one it does not ask for the other.
+ * One symbol for each signature, with all parameters of the call: for an address that is null the kernel does not look at its
+ * length, but others that stand in its place do. qemu's `sendto` fails with EINVAL for what was left in the register.
  */
 export const SYSTEM_CALL_SYMBOLS = {
   closeCall: { name: "syscall", parameters: ["i32", "i32"], result: "i32" },
@@ -77,12 +79,12 @@ export const SYSTEM_CALL_SYMBOLS = {
   /** recvfrom and sendto without an address, recvmmsg without a time-out, sendmmsg. */
   moveCall: {
     name: "syscall",
-    parameters: ["i32", "i32", "pointer", "u32", "i32", "pointer"],
+    parameters: ["i32", "i32", "pointer", "u32", "i32", "pointer", "u32"],
     result: "i32",
   },
   waitCall: {
     name: "syscall",
-    parameters: ["i32", "i32", "pointer", "i32", "i32", "pointer"],
+    parameters: ["i32", "i32", "pointer", "i32", "i32", "pointer", "u32"],
     result: "i32",
   },
 } as const;
