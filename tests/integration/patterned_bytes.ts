@@ -54,7 +54,7 @@ export async function hashOf(stream: ReadableStream<Uint8Array>): Promise<{ dige
 }
 
 /** `crypto.getRandomValues` fills at most 65,536 bytes at once. */
-function randomBytes(bytes: number): Uint8Array<ArrayBuffer> {
+export function randomBytes(bytes: number): Uint8Array<ArrayBuffer> {
   const all = new Uint8Array(bytes);
   for (let at = 0; at < bytes; at += CHUNK_BYTES) crypto.getRandomValues(all.subarray(at, at + CHUNK_BYTES));
   return all;

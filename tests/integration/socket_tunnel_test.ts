@@ -7,6 +7,7 @@ import type { Endpoint } from "../../net/endpoint.ts";
 import { TunnelPeer } from "../../realserver/tunnel_peer.ts";
 import { Echo, exchange } from "./byte_exchange.ts";
 import { DaemonSetting } from "./daemon_setting.ts";
+import { randomBytes } from "./patterned_bytes.ts";
 
 const KEY = "a shared key of more than sixteen bytes";
 const HOST = "127.0.0.2";
@@ -68,12 +69,6 @@ async function started(service: Record<string, unknown>): Promise<DaemonSetting>
   const setting = await DaemonSetting.start([service]);
   await setting.until("listens", () => setting.service("web").state === "listening");
   return setting;
-}
-
-function randomBytes(length: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(length);
-  for (let at = 0; at < length; at += 65_536) crypto.getRandomValues(bytes.subarray(at, at + 65_536));
-  return bytes;
 }
 
 Deno.test("tunnel socket: 1,000 exchanges over TCP, 0 failed; status says what it is", async () => {
