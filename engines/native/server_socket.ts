@@ -47,7 +47,8 @@ function dial(
   if (descriptor < 0) return descriptor;
   for (const { level, option, value } of serverSocket) sockets.setOption(descriptor, level, option, value);
   // The last acknowledgement of the handshake waits for the client's first bytes, which are often there already: a segment
-  // less, and the server wakes up to a question. See TcpSide.endHandshake for those that are not.
+  // less, and the server wakes up to a question. Only on a busy worker: beside a quiet one the server may as well wake up at
+  // once. See TcpSide.endHandshake for bytes that are not there.
   if (delaysAcknowledgements) sockets.setQuickAck(descriptor, false);
   let result = from === undefined ? 0 : sockets.bindForeign(descriptor, from.family, from.client, port);
   if (result >= 0) result = sockets.libc.connect(descriptor, target.nameAddress, target.name.length);

@@ -102,7 +102,7 @@ export class TcpSide implements Watched, Unfinished {
    * one that speaks first. Under load not before the next turn is over: a client's first bytes are seldom later than that.
    */
   endHandshake(): void {
-    if (this.writes > 0) return;
+    if (this.writes > 0 || !this.delaysAcknowledgements) return;
     this.#hasWaited = false;
     this.#parts.reactor.again(this);
   }
