@@ -74,17 +74,17 @@ static void watch(int operation, int descriptor, unsigned events, void *who) {
   if (epoll_ctl(epoll, operation, descriptor, &event) < 0) die("epoll_ctl");
 }
 
+static void release(struct way *way) {
+  if (way->pipe[0] != 0) close(way->pipe[0]), close(way->pipe[1]);
+  free(way->kept);
+}
+
 static void finish(struct connection *it) {
-  if (it->over) return;
   it->over = true;
   close(it->client.descriptor);
   close(it->server.descriptor);
-  for (struct way *way = &it->input; way != NULL; way = way == &it->input ? &it->output : NULL) {
-    if (way->pipe[0] != 0) close(way->pipe[0]), close(way->pipe[1]);
-    way->pipe[0] = 0;
-    free(way->kept);
-    way->kept = NULL;
-  }
+  release(&it->input);
+  release(&it->output);
   /* Events of this turn may still name it. */
   it->next = leaving;
   leaving = it;

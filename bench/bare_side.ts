@@ -45,6 +45,10 @@ async function compile(output: string): Promise<void> {
   const command = new Deno.Command(compiler, { args: [...FLAGS, "-o", output, SOURCE] });
   const { success, stderr } = await command.output();
   if (success) return;
-  const message = `${compiler} cannot compile ${SOURCE}:\n${new TextDecoder().decode(stderr)}`;
-  throw new SystemError("PEER_MISSING", message, { name: "cc" });
+  const said = new TextDecoder().decode(stderr);
+  throw new SystemError(
+    "PEER_MISSING",
+    `${compiler} cannot compile ${SOURCE}; its headers come with apt-get install gcc libc6-dev. It says:\n${said}`,
+    { name: "cc" },
+  );
 }
