@@ -8,7 +8,8 @@ import type { Config, DestinationConfig, PacketConfig, ServiceConfig } from "../
 import type { Director } from "../director/director.ts";
 import type { TrafficEntrance } from "../director/verdict.ts";
 import type { Binding, Engine, EngineEvents } from "../engines/engine.ts";
-import { type ConnectionJudge, NativeEngine } from "../engines/native/native.ts";
+import type { ConnectionJudge } from "../engines/native/judgements.ts";
+import { NativeEngine } from "../engines/native/native.ts";
 import type { ThreadStock } from "../engines/native/thread_stock.ts";
 import type { WorkerTimes } from "../engines/native/turn_times.ts";
 import { HandOverEngine } from "../engines/hand_over/hand_over.ts";

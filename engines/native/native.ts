@@ -8,10 +8,8 @@ import { type Clock, SystemClock, type Timer } from "../../clock.ts";
 import type { Director } from "../../director/director.ts";
 import { SystemError } from "../../errors.ts";
 import { LIMITS } from "../../limits.ts";
-import { DROP_REASON, type DropReason } from "../../director/verdict.ts";
 import { IpAddress } from "../../net/address.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
-import { Flow, NO_ENTRY } from "../../net/flow.ts";
 import type { Random } from "../../net/random.ts";
 import { Libc } from "../../sys/libc.ts";
 import { readSwitch } from "../../sys/switches.ts";
@@ -26,12 +24,12 @@ import type {
   NotInForce,
   OpenBinding,
 } from "../engine.ts";
-import { refusalReason } from "../refusals.ts";
 import { countDescriptors, type DescriptorCount, Descriptors } from "../portable/descriptors.ts";
 import { checkUdpOptions } from "../portable/udp_options.ts";
 import { BINDING_SLOTS, EngineMemory } from "./engine_memory.ts";
 import type { EventRecord } from "./event_record.ts";
 import { EVENT } from "./event_ring.ts";
+import { type ConnectionJudge, Judgements } from "./judgements.ts";
 import { listenTcp } from "./listeners.ts";
 import type { OpenCommand, Report } from "./messages.ts";
 import { type BindingOwner, NativeBinding } from "./native_binding.ts";
@@ -42,16 +40,6 @@ import { MonotonicClock } from "./worker_clock.ts";
 import type { WorkerListener, WorkerThread } from "./worker_thread.ts";
 import type { WorkerTimes } from "./turn_times.ts";
 import { Workers } from "./workers.ts";
-
-/** The rules, in the main thread. */
-export interface ConnectionJudge {
-  /** @returns why a connection is refused, `none` when it may be opened; the rules' mark is then in the flow */
-  admit(flow: Flow, admission: number, bytes: number, nowMs: number): DropReason;
-  /** The admission stands for a connection that is there already. */
-  introduce(admission: number, family: 4 | 6, client: Uint32Array): void;
-  /** The admission's connection is over. */
-  entryEnded(admission: number): void;
-}
 
 /** What the native engine is made of. */
 export interface NativeEngineOptions {
@@ -84,12 +72,11 @@ export class NativeEngine implements Engine, BindingOwner, WorkerListener {
   readonly #sockets = new Sockets(this.#libc);
   readonly #memory: EngineMemory;
   readonly #workers: Workers;
+  readonly #judgements: Judgements;
   readonly #bindings = new Map<number, NativeBinding>();
   #idleWaiters: (() => void)[] = [];
   #mirror: Timer | undefined;
   #isStopped = false;
-  /** Below `NO_ENTRY`, so that it is no entry's handle. */
-  #nextAdmission = NO_ENTRY - 1;
 
   /** @throws {SystemError} `FFI_UNAVAILABLE` */
   constructor(options: NativeEngineOptions) {
@@ -104,6 +91,7 @@ export class NativeEngine implements Engine, BindingOwner, WorkerListener {
     }
     const isSystemTime = clock instanceof SystemClock;
     this.#options = options;
+    this.#judgements = new Judgements(options.judge, clock);
     const count = options.descriptors ?? countDescriptors();
     this.#memory = EngineMemory.create(workers, count.limit);
     this.#memory.timeMs = clock.nowMs();
@@ -249,7 +237,7 @@ export class NativeEngine implements Engine, BindingOwner, WorkerListener {
 
   /** Whether rules have to be asked about new connections from now on, and have to know of those there are. */
   judge(areJudged: boolean, areCounted: boolean): void {
-    this.#memory.judges = areJudged && this.#options.judge !== undefined;
+    this.#memory.judges = areJudged && this.#judgements.hasJudge;
     if (areCounted) this.#workers.tell({ kind: "introduce" });
   }
 
@@ -289,15 +277,11 @@ export class NativeEngine implements Engine, BindingOwner, WorkerListener {
       case "trouble":
         return events.trouble(report.service, report.message);
       case "judge":
-        return this.#judge(worker, report);
-      case "introduce": {
-        const { connection, startMs, family, client } = report;
-        const admission = this.#nextAdmission--;
-        this.#options.judge?.introduce(admission, family, client);
-        return worker.tell({ kind: "introduced", connection, startMs, admission });
-      }
+        return worker.tell(this.#judgements.judged(report));
+      case "introduce":
+        return worker.tell(this.#judgements.introduced(report));
       case "left":
-        return this.#options.judge?.entryEnded(report.admission);
+        return this.#judgements.left(report);
       case "ask-loop": {
         const { protocol, destination, host, port } = report;
         const isLoop = this.#options.isOwnListener(protocol, { address: IpAddress.parse(host), port });
@@ -312,30 +296,6 @@ export class NativeEngine implements Engine, BindingOwner, WorkerListener {
   async #emptied(slot: number): Promise<void> {
     const opened = this.#bindings.get(slot);
     if (opened?.isClosed && !this.#isStopped) await this.#releaseIdle(opened);
-  }
-
-  #judge(worker: WorkerThread, question: Report & { kind: "judge" }): void {
-    const { judge, clock } = this.#options;
-    const { connection, startMs, service, family, client, clientPort, virtual, virtualPort } = question;
-    const { protocol, bytes } = question;
-    const flow = Flow.between(
-      protocol,
-      { address: new IpAddress(family, client), port: clientPort },
-      { address: new IpAddress(family, virtual), port: virtualPort },
-    );
-    flow.service = service;
-    const admission = this.#nextAdmission--;
-    const refused = judge?.admit(flow, admission, bytes, clock.nowMs()) ?? DROP_REASON.none;
-    const refusal = refused === DROP_REASON.none ? "" : refusalReason(refused);
-    const { mark } = flow;
-    worker.tell({
-      kind: "judged",
-      connection,
-      startMs,
-      refusal,
-      mark,
-      admission: refusal === "" ? admission : 0,
-    });
   }
 
   #wakeIdleWaiters(): void {

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { SystemClock } from "../../../clock.ts";
 import { DROP_REASON, type DropReason } from "../../../director/verdict.ts";
-import { type ConnectionJudge, NativeEngine } from "../../../engines/native/native.ts";
+import type { ConnectionJudge } from "../../../engines/native/judgements.ts";
+import { NativeEngine } from "../../../engines/native/native.ts";
 import { shareOf } from "../../../engines/native/udp_lives.ts";
 import { type Flow, PROTOCOL } from "../../../net/flow.ts";
 import { SeededRandom } from "../../../net/random.ts";

@@ -1,0 +1,71 @@
+/**
+ * What the rules say of the workers' connections: rules live in the main thread, and workers ask there.
+ *
+ * @module
+ */
+import type { Clock } from "../../clock.ts";
+import { DROP_REASON, type DropReason } from "../../director/verdict.ts";
+import { IpAddress } from "../../net/address.ts";
+import { Flow, NO_ENTRY } from "../../net/flow.ts";
+import { refusalReason } from "../refusals.ts";
+import type { Command, Report } from "./messages.ts";
+
+/** The rules, in the main thread. */
+export interface ConnectionJudge {
+  /** @returns why a connection is refused, `none` when it may be opened; the rules' mark is then in the flow */
+  admit(flow: Flow, admission: number, bytes: number, nowMs: number): DropReason;
+  /** The admission stands for a connection that is there already. */
+  introduce(admission: number, family: 4 | 6, client: Uint32Array): void;
+  /** The admission's connection is over. */
+  entryEnded(admission: number): void;
+}
+
+/** Answers for a judge, or lets everybody in where there is none. */
+export class Judgements {
+  readonly #judge: ConnectionJudge | undefined;
+  readonly #clock: Clock;
+  /** Below `NO_ENTRY`, so that it is no entry's handle. */
+  #nextAdmission = NO_ENTRY - 1;
+
+  constructor(judge: ConnectionJudge | undefined, clock: Clock) {
+    this.#judge = judge;
+    this.#clock = clock;
+  }
+
+  get hasJudge(): boolean {
+    return this.#judge !== undefined;
+  }
+
+  judged(question: Report & { kind: "judge" }): Command {
+    const { connection, startMs, service, family, client, clientPort, virtual, virtualPort } = question;
+    const { protocol, bytes } = question;
+    const flow = Flow.between(
+      protocol,
+      { address: new IpAddress(family, client), port: clientPort },
+      { address: new IpAddress(family, virtual), port: virtualPort },
+    );
+    flow.service = service;
+    const admission = this.#nextAdmission--;
+    const refused = this.#judge?.admit(flow, admission, bytes, this.#clock.nowMs()) ?? DROP_REASON.none;
+    const refusal = refused === DROP_REASON.none ? "" : refusalReason(refused);
+    const { mark } = flow;
+    return {
+      kind: "judged",
+      connection,
+      startMs,
+      refusal,
+      mark,
+      admission: refusal === "" ? admission : 0,
+    };
+  }
+
+  introduced({ connection, startMs, family, client }: Report & { kind: "introduce" }): Command {
+    const admission = this.#nextAdmission--;
+    this.#judge?.introduce(admission, family, client);
+    return { kind: "introduced", connection, startMs, admission };
+  }
+
+  left({ admission }: Report & { kind: "left" }): void {
+    this.#judge?.entryEnded(admission);
+  }
+}
