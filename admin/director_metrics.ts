@@ -79,6 +79,12 @@ export const DIRECTOR_METRICS: readonly Metric[] = [
     ["worker"],
     ({ status }, emit) => eachWorker(status, emit, ({ longestTurnSeconds }) => longestTurnSeconds),
   ),
+  gauge(
+    "lvs_worker_connections",
+    "Live connections and UDP sessions of a worker.",
+    ["worker"],
+    ({ status }, emit) => eachWorker(status, emit, ({ connections }) => connections),
+  ),
   counter(
     "lvs_log_records_dropped_total",
     "Log records dropped for a slow reader of the log.",

@@ -88,6 +88,8 @@ export interface WorkerStatus {
   readonly busySeconds: number;
   /** For so long somebody may have waited for it: the longest turn of the last 10 to 20 seconds. */
   readonly longestTurnSeconds: number;
+  /** Live connections and UDP sessions. */
+  readonly connections: number;
 }
 
 /** Chains in the order of the hooks, then the user's own. */

@@ -9,9 +9,8 @@ import type { Director } from "../director/director.ts";
 import type { TrafficEntrance } from "../director/verdict.ts";
 import type { Binding, Engine, EngineEvents } from "../engines/engine.ts";
 import type { ConnectionJudge } from "../engines/native/judgements.ts";
-import { NativeEngine } from "../engines/native/native.ts";
+import { NativeEngine, type WorkerLoad } from "../engines/native/native.ts";
 import type { ThreadStock } from "../engines/native/thread_stock.ts";
-import type { WorkerTimes } from "../engines/native/turn_times.ts";
 import { HandOverEngine } from "../engines/hand_over/hand_over.ts";
 import { PacketEngine } from "../engines/packet/packet_engine.ts";
 import type { Surroundings } from "../engines/packet/packet_path.ts";
@@ -213,9 +212,9 @@ export class Engines {
     await this.#packet?.setRules(rules, services.map((it) => it.name));
   }
 
-  /** How busy the native engine's workers are; none without it. */
-  get workerTimes(): readonly WorkerTimes[] {
-    return this.#native?.workerTimes ?? [];
+  /** The native engine's workers; none without it. */
+  get workerLoads(): readonly WorkerLoad[] {
+    return this.#native?.workerLoads ?? [];
   }
 
   /** What the packet engine's worker has counted of the rules. */

@@ -61,7 +61,7 @@ export function statusOf(facts: ReportFacts): Status {
       : { atWall: isoTime(lastReload.atWallMs), ok: lastReload.ok, message: lastReload.message },
     draining: facts.draining,
     engine: engineStatus(assembly),
-    workers: assembly.engines.workerTimes,
+    workers: assembly.engines.workerLoads,
     timeouts: {
       tcpSeconds: director.timeouts.tcpMs / 1_000,
       tcpFinSeconds: director.timeouts.tcpFinMs / 1_000,

@@ -162,6 +162,15 @@ export class EngineMemory {
     return Atomics.load(this.#own, worker * OWN.count + OWN.live + slot);
   }
 
+  /** Live connections of a slot in the worker that has the fewest. */
+  leastLive(slot: number): number {
+    let least = Infinity;
+    for (let worker = 1; worker <= this.workers; worker++) {
+      least = Math.min(least, this.#own[worker * OWN.count + OWN.live + slot] ?? 0);
+    }
+    return least;
+  }
+
   addLive(worker: number, slot: number, change: number): void {
     Atomics.add(this.#own, worker * OWN.count + OWN.live + slot, change);
   }

@@ -64,6 +64,12 @@ export interface NativeEngineOptions {
   isOwnListener(protocol: Binding["protocol"], target: Endpoint): boolean;
 }
 
+/** What is known of a worker. */
+export interface WorkerLoad extends WorkerTimes {
+  /** Live connections and UDP sessions. */
+  readonly connections: number;
+}
+
 /** TCP and UDP through workers. */
 export class NativeEngine implements Engine, BindingOwner, WorkerListener {
   readonly name = "native";
@@ -114,9 +120,12 @@ export class NativeEngine implements Engine, BindingOwner, WorkerListener {
     if (!isSystemTime) this.#mirrorTime();
   }
 
-  /** How busy the workers are. */
-  get workerTimes(): readonly WorkerTimes[] {
-    return this.#memory.turns.all(this.#options.clock.nowMs());
+  /** How busy the workers are, and how much each has. */
+  get workerLoads(): readonly WorkerLoad[] {
+    const slots = this.#slots();
+    const live = (worker: number) => slots.reduce((sum, slot) => sum + this.#memory.liveIn(worker, slot), 0);
+    const times = this.#memory.turns.all(this.#options.clock.nowMs());
+    return times.map((it) => ({ ...it, connections: live(it.worker) }));
   }
 
   /** A clock that is moved by hand lives in this thread: the workers are told. */

@@ -2,7 +2,7 @@
  * A TCP virtual service in one worker: takes clients from the listener that all workers share.
  *
  * One listener and not one for each worker (SO_REUSEPORT): a client never waits behind a busy worker while another is idle,
- * and a worker that dies takes no waiting client with it.
+ * a worker that dies takes no waiting client with it, and a few long connections are spread evenly, which a hash would not do.
  *
  * @module
  */
@@ -14,13 +14,12 @@ import { EPOLL } from "../../sys/epoll.ts";
 import { ERRNO } from "../../sys/errno.ts";
 import { portAt, readAddress } from "../../sys/socket_address.ts";
 import type { EndReason } from "../engine.ts";
+import { AcceptShare } from "./accept_share.ts";
 import type { OpenCommand, SentOptions, WorkerOptions } from "./messages.ts";
 import type { Watched } from "./reactor.ts";
 import type { TcpConnection } from "./tcp_connection.ts";
 import type { ConnectionService, Paused, WorkerParts } from "./worker_parts.ts";
 
-/** Accepts of one turn: the connections there are get their turn before another burst is taken in. */
-const ACCEPTS_PER_TURN = 64;
 /** A client and a server socket. */
 const SOCKETS_PER_CONNECTION = 2;
 const SHORTAGES = new Set([ERRNO.EMFILE, ERRNO.ENFILE, ERRNO.ENOBUFS, ERRNO.ENOMEM].map((it) => -it));
@@ -44,6 +43,7 @@ export class TcpService implements Watched, ConnectionService<TcpConnection>, Pa
   readonly #address: IpAddress;
   readonly #port: number;
   readonly #readMail: () => void;
+  readonly #share: AcceptShare;
   /** Accepted, in order of arrival: neither read nor scheduled until one that runs has ended. */
   readonly #held = new Set<TcpConnection>();
   #options: WorkerOptions;
@@ -63,6 +63,7 @@ export class TcpService implements Watched, ConnectionService<TcpConnection>, Pa
     this.#port = command.port;
     this.#options = receivedOptions(command.options);
     this.#readMail = readMail;
+    this.#share = new AcceptShare(parts.memory, parts.worker, command.slot);
     this.#tag = this.#watch();
   }
 
@@ -94,7 +95,12 @@ export class TcpService implements Watched, ConnectionService<TcpConnection>, Pa
   ready(): void {
     // What was told before this client came holds for it.
     this.#readMail();
-    for (let i = 0; i < ACCEPTS_PER_TURN && this.#isOpen; i++) {
+    this.#acceptAll();
+    if (this.#tag !== 0 && this.#share.isExceeded) this.#stepBack();
+  }
+
+  #acceptAll(): void {
+    for (let accepted = 0; this.#isOpen && this.#share.mayAccept(accepted); accepted++) {
       const descriptor = this.#parts.sockets.accept(this.#listener);
       if (descriptor >= 0) this.#admit(descriptor);
       else if (descriptor === -ERRNO.EAGAIN) return;
@@ -104,6 +110,15 @@ export class TcpService implements Watched, ConnectionService<TcpConnection>, Pa
       }
       // Else this client went away before it was accepted: the next one.
     }
+  }
+
+  /**
+   * Lets the other workers go first. Of those that wait for an exclusive listener the kernel wakes the one that has watched it
+   * longest: clients that come one by one would all be the same worker's.
+   */
+  #stepBack(): void {
+    this.#parts.reactor.unwatch(this.#listener, this.#tag);
+    this.#tag = this.#watch();
   }
 
   /** Out of descriptors accept would fail at once again and again. */

@@ -120,7 +120,7 @@ export function directorStatus(over: Partial<Status> = {}): Status {
     lastReload: null,
     draining: false,
     engine: { name: "portable", reason: "no permission for FFI" },
-    workers: [{ worker: 1, turns: 1_000, busySeconds: 2.5, longestTurnSeconds: 0.004 }],
+    workers: [{ worker: 1, turns: 1_000, busySeconds: 2.5, longestTurnSeconds: 0.004, connections: 7 }],
     timeouts: { tcpSeconds: 900, tcpFinSeconds: 120, udpSeconds: 300 },
     services: [serviceStatus()],
     rules: { chains: [CHAIN] },

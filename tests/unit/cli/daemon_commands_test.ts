@@ -146,7 +146,7 @@ Deno.test("lvsd status: the page", () => {
 
 Deno.test("lvsd status: a worker that kept everybody waiting is told", () => {
   const text = (longestTurnSeconds: number) => {
-    const workers = [{ worker: 2, turns: 9, busySeconds: 1, longestTurnSeconds }];
+    const workers = [{ worker: 2, turns: 9, busySeconds: 1, longestTurnSeconds, connections: 3 }];
     return formatStatus(directorStatus({ workers }), { ready: true, problems: [] }, { colour: false });
   };
   assert.match(
