@@ -215,7 +215,8 @@ export class TcpWay implements Unfinished {
     }
     if (this.#sourceEnded) return MOVED.ended;
     if (!this.source.isReadable) return MOVED.all;
-    return this.#run < LIMITS.bulkBytes ? this.#copy() : this.#splice();
+    // A splice goes no farther than urgent data, and says that there is nothing; only a read steps over it.
+    return this.#run < LIMITS.bulkBytes || this.source.isDivided ? this.#copy() : this.#splice();
   }
 
   /** `some`: nothing is kept any more. */
@@ -294,7 +295,8 @@ export class TcpWay implements Unfinished {
       );
       if (length <= 0) {
         this.#givePipe(pipe);
-        return this.#stopped(length);
+        // What looks like the end may be urgent data that nobody was told of yet.
+        return length === 0 ? this.#copy() : this.#stopped(length);
       }
       this.bytes += length;
       pipe.bytes = length;
