@@ -87,12 +87,12 @@ export class Opening {
     }
     const slot = services.slotOf(handle);
     if (slot === 0) return answers.refuse(flow, ACTION.accept, DROP_REASON.noService, NO_SERVICE);
+    if (defence.dropsPacket()) {
+      return answers.refuse(flow, ACTION.drop, DROP_REASON.memoryPressure, handle);
+    }
     // A real server's active FTP data connection, never a client's.
     if (!byListener && flow.clientPort === FTP_DATA_PORT) {
       return answers.refuse(flow, ACTION.accept, DROP_REASON.notNew, handle);
-    }
-    if (defence.dropsPacket()) {
-      return answers.refuse(flow, ACTION.drop, DROP_REASON.memoryPressure, handle);
     }
     const lock = slot * SERVICE_WORDS + SERVICE.lock;
     locks.lock(this.#services, lock);
@@ -213,13 +213,16 @@ export class Opening {
     nowMs: number,
   ): Verdict {
     const { answers, entries, table, scheduling, statistics, templates } = this.#parts;
-    const reason = scheduling.choose(flow, slot, byListener, nowMs);
+    const isQuoted = flags === QUOTED;
+    const reason = scheduling.choose(flow, slot, byListener, nowMs, undefined, isQuoted);
     if (reason !== DROP_REASON.none) {
       if (reason === DROP_REASON.noDestination && this.#mayBypass(flow, slot, flags)) {
         return this.#bypass(flow, handle, slot, flags, nowMs);
       }
-      const action = flags === QUOTED ? ACTION.drop : this.#actionFor(reason, flow, slot);
-      return answers.refuse(flow, action, reason, handle);
+      const action = this.#actionFor(reason, flow, slot);
+      // No error answers an error.
+      const isSilent = isQuoted && action === ACTION.reject;
+      return answers.refuse(flow, isSilent ? ACTION.drop : action, reason, handle);
     }
     const { destination, destinationPort, template } = scheduling;
     let row = 0;
@@ -232,7 +235,7 @@ export class Opening {
         return answers.refuse(flow, ACTION.drop, DROP_REASON.tableFull, handle);
       }
       // What an ICMP error quotes moves no state: the entry waits 3 s for a segment.
-      if (flags === QUOTED) entries.start(row, nowMs);
+      if (isQuoted) entries.start(row, nowMs);
       else entries.move(row, false, flags, nowMs);
       table.words[row * ENTRY_WORDS + ENTRY.inPackets] = 1;
     }

@@ -27,7 +27,7 @@ class ReusedQuestion implements Question {
   readonly #header: Int32Array;
   flow: Flow;
   flags = 0;
-  readonly inverse = false;
+  inverse = false;
 
   constructor(header: Int32Array, flow: Flow) {
     this.#header = header;
@@ -68,6 +68,8 @@ export class Scheduling {
   readonly #words: Int32Array;
   readonly #key = new TemplateKey();
   #question: ReusedQuestion | undefined;
+  /** What is decided about was quoted by an ICMP error. */
+  #inverse = false;
 
   constructor(parts: SchedulingParts) {
     this.#parts = parts;
@@ -81,6 +83,7 @@ export class Scheduling {
    * @param service row of the service
    * @param byListener the service was given with the flow, not looked up: its listener has settled which port it is
    * @param masked handles that look overloaded and whose templates do not count
+   * @param inverse an ICMP error quoted the flow's packet, which came from the virtual side
    * @returns `none`, or why there is no destination
    */
   choose(
@@ -89,7 +92,9 @@ export class Scheduling {
     byListener: boolean,
     nowMs: number,
     masked: readonly number[] = NOTHING_MASKED,
+    inverse = false,
   ): DropReason {
+    this.#inverse = inverse;
     const base = service * SERVICE_WORDS;
     const port = this.#services[base + SERVICE.port] ?? 0;
     const mark = this.#services[base + SERVICE.mark] ?? 0;
@@ -146,6 +151,7 @@ export class Scheduling {
     if (bound === undefined) return false;
     const question = this.#question ??= new ReusedQuestion(this.#parts.store.header, flow);
     question.flow = flow;
+    question.inverse = this.#inverse;
     question.flags = this.#services[service * SERVICE_WORDS + SERVICE.flags] ?? 0;
     const handle = bound.scheduler.pick(question, list.use(service, masked), bound.cells, nowMs, random);
     // lblc stays with a server that looks overloaded: after a failure of that server it has no other.

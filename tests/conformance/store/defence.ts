@@ -69,6 +69,15 @@ export const defenceCases: Cases = {
     assert.equal(from(director, tcp("192.0.2.1:1"), SYN, 0).action, ACTION.forward);
   },
 
+  "drop_packet comes before the rule that FTP's data port opens nothing": (make) => {
+    const director = make();
+    withOne(director);
+    director.sysctl.drop_packet = 3;
+    director.sysctl.am_droprate = 2;
+    const reasons = [1, 2, 3].map(() => from(director, tcp("192.0.2.1:20"), SYN, 0).reason);
+    assert.deepEqual(reasons, [DROP_REASON.memoryPressure, DROP_REASON.notNew, DROP_REASON.memoryPressure]);
+  },
+
   "automatic: 1 becomes 2 while entries are short, and the rate grows as they get fewer": (make) => {
     let available = 5_000;
     const director = make({ availableEntries: () => available });

@@ -4,6 +4,7 @@ import type { Director } from "../../../director/director.ts";
 import { Verdict } from "../../../director/verdict.ts";
 import { ACTION, DROP_REASON } from "../../../director/verdict.ts";
 import { DIRECTION, type Direction, type Flow } from "../../../net/flow.ts";
+import { findScheduler } from "../../../schedulers/registry.ts";
 import {
   ACK,
   back,
@@ -81,6 +82,33 @@ export const strayCases: Cases = {
     director.setWeight(handle, 0, 0);
     const verdict = icmp(director, tcp("192.0.2.1:1"));
     assert.deepEqual([verdict.action, verdict.reason], [ACTION.drop, DROP_REASON.noDestination]);
+  },
+
+  "schedule_icmp 1: dh hashes the address that the quoted packet went to, the client's": (make) => {
+    const director = make({ findScheduler });
+    const service = director.addService(tcpService(undefined, { scheduler: "dh" }), 0);
+    for (const host of [1, 2, 3]) director.addDestination(service, destination(`10.2.0.${host}:80`), 0);
+    director.sysctl.schedule_icmp = 1;
+    const ask = (client: string) => target(director, icmp(director, tcp(`${client}:1`)));
+    // Buckets 50, 148 and 246 of the three servers in turn, newest first.
+    assert.deepEqual(["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(ask), [
+      "10.2.0.1:80",
+      "10.2.0.2:80",
+      "10.2.0.3:80",
+    ]);
+    const inOrder = target(director, from(director, tcp("192.0.2.9:1"), SYN, 0));
+    assert.equal(target(director, from(director, tcp("192.0.2.1:2"), SYN, 0)), inOrder, "the VIP's bucket");
+  },
+
+  "schedule_icmp 1: an error about a port that FTP's service cannot place is the host's": (make) => {
+    const director = make();
+    const service = director.addService(tcpService("10.99.0.1:21"), 0);
+    const handle = director.addDestination(service, destination("10.2.0.1:21"), 0);
+    director.sysctl.schedule_icmp = 1;
+    const data = icmp(director, tcp("192.0.2.1:1", "10.99.0.1:50000"));
+    assert.deepEqual([data.action, data.reason], [ACTION.accept, DROP_REASON.noDestination]);
+    director.setWeight(handle, 0, 0);
+    assert.equal(icmp(director, tcp("192.0.2.1:1", "10.99.0.1:21")).action, ACTION.drop);
   },
 
   "nat_icmp_send: a real server is told that its packet has no connection, others are not": (make) => {
