@@ -53,7 +53,8 @@ export class DirectorPath {
   /** A request for a virtual service: INPUT at 99, OUTPUT at -98. */
   request(passage: Passage, nowMs: number): HookVerdict {
     const { packet } = passage;
-    if (!this.#isAsked(passage)) return VERDICT.accept;
+    // A packet to everybody's Ethernet address is nobody's request, whatever its IP address says.
+    if (passage.isGroup || !this.#isAsked(passage)) return VERDICT.accept;
     if (isError(packet)) return this.relatedRequest(passage, nowMs);
     if (!isConnected(packet.protocol)) {
       // Whatever is in the tunnel is left alone too, when it comes out on this host.

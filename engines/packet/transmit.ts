@@ -63,10 +63,7 @@ export class Transmit {
     if (route === undefined) return VERDICT.stolen;
     const isNat = translation.method === FORWARDING.nat;
     if (route.isLocal) {
-      if (isNat && isLoopback(translation) && passage.interfaceIndex !== NO_INTERFACE) {
-        this.#parts.drops.count("martian");
-        return VERDICT.drop;
-      }
+      if (isNat && this.#isMartian(passage, translation)) return VERDICT.drop;
       if (isNat) translateRequest(packet, translation, passage.isPartial);
       return VERDICT.accept;
     }
@@ -88,6 +85,7 @@ export class Transmit {
     const { packet } = passage;
     const route = this.#route(passage, translation, nowMs);
     if (route === undefined) return VERDICT.stolen;
+    if (route.isLocal && this.#isMartian(passage, translation)) return VERDICT.drop;
     if (!route.isLocal && !this.#spendHop(passage, nowMs)) return VERDICT.stolen;
     translateQuotedRequest(packet, quoted, translation);
     return route.isLocal ? VERDICT.accept : this.#dispatch(passage, translation, route, nowMs);
@@ -109,6 +107,13 @@ export class Transmit {
     return undefined;
   }
 
+  /** Nobody from outside gets to a loopback address (`ip_vs_nat_xmit`, `ip_vs_icmp_xmit`). */
+  #isMartian(passage: Passage, translation: Translation): boolean {
+    if (passage.interfaceIndex === NO_INTERFACE || !isLoopback(translation)) return false;
+    this.#parts.drops.count("martian");
+    return true;
+  }
+
   #spendHop(passage: Passage, nowMs: number): boolean {
     if (spendHop(passage.packet)) return true;
     this.#parts.drops.count("time-exceeded");
@@ -127,7 +132,9 @@ export class Transmit {
   ): boolean {
     const { packet } = passage;
     const { director, errors, drops, mtus } = this.#parts;
-    let mtu = mtus.of(translation.destination, route.link.mtu, nowMs);
+    // Only IPv4 learns: the kernel hears of no error about an IPv6 tunnel.
+    let mtu = route.link.mtu;
+    if (translation.destinationFamily === 4) mtu = mtus.of(translation.destination, mtu, nowMs);
     if (isTunnel) {
       mtu -= tunnelOverhead(translation);
       const least = translation.destinationFamily === 4 ? IPV4_LEAST_MTU : IPV6_MIN_MTU;
@@ -175,7 +182,6 @@ export function spendHop(packet: IpPacket): boolean {
   return true;
 }
 
-/** Nobody from outside gets to a loopback address (`ip_vs_nat_xmit`). */
 function isLoopback({ destination, destinationFamily }: Translation): boolean {
   const [first = 0, second = 0, third = 0, fourth = 0] = destination;
   return destinationFamily === 4 ? first >>> 24 === 127 : (first | second | third) === 0 && fourth === 1;

@@ -49,26 +49,30 @@ export class TunnelErrors {
     if (!inner.readQuoted(quoted.bytes, innerAt, quoted.end) || inner.family !== 4 || !inner.hasPorts) {
       return VERDICT.accept;
     }
-    if (!this.#isConnection(inner, passage.packet.length, nowMs)) return VERDICT.accept;
+    if (!this.#isConnection(inner, nowMs)) return VERDICT.accept;
     if (!isErrorIntact(passage.packet)) return VERDICT.drop;
-    this.#tell(passage.packet, client, quoted, innerAt - quoted.at, nowMs);
+    if (this.#tell(passage.packet, client, quoted, innerAt - quoted.at, nowMs)) {
+      this.#flow.packets = 1;
+      this.#parts.director.related(this.#flow, DIRECTION.output, passage.packet.end - innerAt, nowMs);
+    }
     return VERDICT.stolen;
   }
 
-  #tell(error: IpPacket, client: Passage, quoted: IpPacket, overhead: number, nowMs: number): void {
+  /** False when the client has nothing to hear of it. */
+  #tell(error: IpPacket, client: Passage, quoted: IpPacket, overhead: number, nowMs: number): boolean {
     const { bytes, transport } = error;
     const type = bytes[transport] ?? 0;
     const code = bytes[transport + ICMP.code] ?? 0;
     const { errors, mtus } = this.#parts;
     if (type !== ICMP_TYPE.destinationUnreachable || code !== ICMP_UNREACHABLE.fragmentationNeeded) {
       errors.reportRaw(client, type, code, get32(bytes, transport + ICMP.rest), nowMs);
-      return;
+      return true;
     }
     quoted.readDestination(this.#address);
     const mtu = mtus.learn(this.#address, get16(bytes, transport + ICMP.nextHopMtu), nowMs);
-    if (client.packet.dontFragment && mtu > IPV4_LEAST_MTU + overhead) {
-      errors.report(client, "tooBig", nowMs, mtu - overhead);
-    }
+    const isTold = client.packet.dontFragment && mtu > IPV4_LEAST_MTU + overhead;
+    if (isTold) errors.report(client, "tooBig", nowMs, mtu - overhead);
+    return isTold;
   }
 
   /** Where the inner header begins in a packet that went to a known tunnel, -1 when it did not. */
@@ -90,8 +94,8 @@ export class TunnelErrors {
     return isIpv4 && isKnown("gue", quoted.destinationPort) ? gue + size : -1;
   }
 
-  /** Whether the inner packet is a client's request of a known connection. */
-  #isConnection(inner: IpPacket, bytes: number, nowMs: number): boolean {
+  /** Whether the inner packet is a client's request of a known connection. What it is told counts as output. */
+  #isConnection(inner: IpPacket, nowMs: number): boolean {
     const flow = this.#flow;
     inner.readSource(flow.client);
     inner.readDestination(flow.virtual);
@@ -100,6 +104,10 @@ export class TunnelErrors {
     flow.protocol = inner.protocol;
     flow.family = inner.family;
     flow.entry = NO_ENTRY;
-    return this.#parts.director.related(flow, DIRECTION.input, bytes, nowMs).action === ACTION.forward;
+    flow.packets = 0;
+    const { director } = this.#parts;
+    if (director.related(flow, DIRECTION.output, 0, nowMs).action === ACTION.forward) return true;
+    return director.sysctl.schedule_icmp !== 0 &&
+      director.related(flow, DIRECTION.input, 0, nowMs).action === ACTION.forward;
   }
 }

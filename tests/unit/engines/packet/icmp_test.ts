@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { get16 } from "../../../../packet/bytes.ts";
 import { checksumOf } from "../../../../packet/checksum.ts";
 import { IpPacket } from "../../../../packet/ip_packet.ts";
+import { IpAddress } from "../../../../net/address.ts";
 import { TCP_FLAG } from "../../../../net/flow.ts";
 import { ipPacket, type PacketText } from "../../packet/frames.ts";
 import { only, type Sent, sidesOf, Wire } from "./wire.ts";
@@ -220,8 +221,45 @@ Deno.test("errors of a router on the way to a tunnel become errors to the client
   const told = only(wire.fromServer({ source: SERVER, destination: "172.16.0.1", protocol: 1, payload }));
   assert.equal(sidesOf(told), `${VIP} > ${CLIENT}`);
   assert.equal(get16(told.packet.bytes, told.packet.transport + 6), 1_280);
+  // As the kernel counts: the 40 bytes quoted of the client's packet as output, and the error itself on its way through OUTPUT.
+  const { inPackets, outPackets, outBytes } = wire.director.totals();
+  assert.deepEqual([inPackets, outPackets, outBytes], [1, 2, 40 + 68]);
   // Learned: the next large packet is refused at once.
   const refused = only(wire.fromClient(big));
   assert.equal(refused.link, "outside");
   assert.equal(get16(refused.packet.bytes, refused.packet.transport + 6), 1_280);
+});
+
+Deno.test("an error about a tunnel that no client has to hear of is swallowed, and counted nowhere", () => {
+  const wire = new Wire();
+  wire.serve(VIP, "udp", [{ at: SERVER, method: "tun" }], 53);
+  const outer = only(wire.fromClient({ ...request, payload: new Uint8Array(1_400) }));
+  const tunnelled = outer.packet.bytes.slice(outer.packet.at, outer.packet.at + 60);
+  const payload = Uint8Array.of(3, 4, 0, 0, 0, 0, 1_300 >>> 8, 1_300 & 255, ...tunnelled);
+  // The client's packet may be fragmented, so nobody has to send smaller ones.
+  assert.deepEqual(
+    wire.fromServer({ source: SERVER, destination: "172.16.0.1", protocol: 1, payload }),
+    [],
+  );
+  assert.deepEqual([wire.director.totals().inPackets, wire.director.totals().outPackets], [1, 0]);
+});
+
+Deno.test("what is learned about the way to an IPv4 server is not believed of an IPv6 one", () => {
+  const wire = new Wire();
+  // The IPv6 server's first word is the IPv4 server's address.
+  wire.serve(VIP, "udp", [{ at: SERVER, method: "tun" }], 53);
+  wire.serve("fd00:1::100", "udp", [{ at: "ac10:b::1" }], 53);
+  const outer = only(
+    wire.fromClient(ipPacket({ ...request, payload: new Uint8Array(1_400), fragment: 0x4000 })),
+  );
+  const tunnelled = outer.packet.bytes.slice(outer.packet.at, outer.packet.at + 60);
+  const payload = Uint8Array.of(3, 4, 0, 0, 0, 0, 1_300 >>> 8, 1_300 & 255, ...tunnelled);
+  only(wire.fromServer({ source: SERVER, destination: "172.16.0.1", protocol: 1, payload }));
+  wire.packets.configure([wire.outside, wire.inside], [
+    { link: wire.inside, address: IpAddress.parse("ac10:b::2"), prefixLength: 64 },
+    { link: wire.outside, address: IpAddress.parse("fd00:1::100"), prefixLength: 128 },
+  ]);
+  wire.knows(wire.inside, "ac10:b::1", "02:00:00:00:00:11");
+  const six = { source: "fd00:1::10", destination: "fd00:1::100", destinationPort: 53 };
+  assert.equal(only(wire.fromClient({ ...six, payload: new Uint8Array(1_400) })).link, "inside");
 });

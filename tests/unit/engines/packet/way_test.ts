@@ -160,12 +160,31 @@ Deno.test("what is not for the engine's Ethernet address, or says it comes from 
   assert.deepEqual([foreign, martian], [1, 1]);
 });
 
+Deno.test("a request in a frame to everybody is nobody's, though it names the virtual address", () => {
+  const wire = new Wire();
+  wire.serve(VIP, "tcp", [{ at: SERVER }]);
+  assert.deepEqual(wire.receive(wire.outside, syn, MAC.client, "ff:ff:ff:ff:ff:ff"), []);
+  assert.equal(wire.director.connectionCount, 0);
+  assert.equal(only(wire.fromClient(syn)).link, "inside");
+});
+
 Deno.test("NAT leads nobody from outside to a loopback address, and nobody is told; to the director's own it does", () => {
   for (const [at, answers] of [["127.0.0.1", 0], ["172.16.0.1", 1]] as const) {
     const wire = new Wire();
     wire.serve(VIP, "tcp", [{ at }]);
     assert.equal(wire.fromClient(syn).length, answers);
     assert.equal(wire.packets.drops.toJSON().martian, 1 - answers);
+    // Nor does an ICMP error about such a connection get there.
+    const about = ipPacket({
+      source: VIP,
+      destination: CLIENT,
+      protocol: 6,
+      sourcePort: 80,
+      destinationPort: 40_000,
+    });
+    const payload = Uint8Array.of(3, 4, 0, 0, 0, 0, 5, 0, ...about.subarray(0, 28));
+    assert.deepEqual(wire.fromClient({ source: CLIENT, destination: VIP, protocol: 1, payload }), []);
+    assert.equal(wire.packets.drops.toJSON().martian, 2 - 2 * answers);
   }
 });
 
