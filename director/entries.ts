@@ -106,6 +106,12 @@ export class Entries {
     this.#table.wheel.set(row, nowMs + NEW_ENTRY_TIMEOUT_MS, nowMs);
   }
 
+  /** A packet that moves no state: the time of the state it is in begins again. */
+  restart(row: number, nowMs: number): void {
+    const timeoutMs = this.#times[row * ENTRY_TIMES + ENTRY_TIME.timeoutMs] ?? 0;
+    this.#table.wheel.set(row, nowMs + timeoutMs, nowMs);
+  }
+
   /** Binds a living entry to another destination; state, timer and handle stay. */
   rebind(row: number, destination: number, destinationPort: number, template: number): void {
     const base = row * ENTRY_WORDS;

@@ -7,6 +7,7 @@ import {
   DIRECTION,
   type Direction,
   type Flow,
+  IPSEC,
   NO_ENTRY,
   NO_SERVICE,
   PROTOCOL,
@@ -28,6 +29,7 @@ const CONN_REUSE_MODE = sysctlIndex("conn_reuse_mode");
 const NAT_ICMP_SEND = sysctlIndex("nat_icmp_send");
 const SCHEDULE_ICMP = sysctlIndex("schedule_icmp");
 const EXPIRE_NODEST_CONN = sysctlIndex("expire_nodest_conn");
+const IKE_PORT = 500;
 /** `conn_reuse_mode`: FIN_WAIT counts as ended for DR and TUN, whose answers are never seen. */
 const REUSE_FIN_WAIT = 2;
 
@@ -60,6 +62,7 @@ export class Traffic implements Omit<TrafficEntrance, "destinationAddress">, Str
   segment(flow: Flow, direction: Direction, flags: number, bytes: number, nowMs: number): Verdict {
     const output = direction === DIRECTION.output;
     const row = this.#lookup(flow, output, nowMs);
+    if (row === 0 && isIpsec(flow)) return this.#escort(flow, output, bytes, nowMs);
     if (output) {
       if (row === 0) return this.#opening.openOutward(flow, flags, bytes, nowMs) ?? this.#stray(flow, flags);
       return this.#pass(flow, row, true, flags, bytes, nowMs);
@@ -92,7 +95,7 @@ export class Traffic implements Omit<TrafficEntrance, "destinationAddress">, Str
    */
   related(flow: Flow, direction: Direction, bytes: number, nowMs: number): Verdict {
     const output = direction === DIRECTION.output;
-    const row = this.#lookup(flow, output, nowMs);
+    const row = isIpsec(flow) ? this.#lookupIke(flow, output, nowMs) : this.#lookup(flow, output, nowMs);
     if (row !== 0) {
       const isBypassed = this.#words[row * ENTRY_WORDS + ENTRY.destination] === 0;
       if (isBypassed) return this.#answers.bypass(flow, NO_SERVICE, row, false);
@@ -150,6 +153,33 @@ export class Traffic implements Omit<TrafficEntrance, "destinationAddress">, Str
     this.#entries.end(row, "timeout");
     flow.entry = NO_ENTRY;
     return 0;
+  }
+
+  /** AH and ESP go with their IKE connection, keep it alive, and never open one (`ip_vs_proto_ah_esp.c`). */
+  #escort(flow: Flow, output: boolean, bytes: number, nowMs: number): Verdict {
+    const row = this.#lookupIke(flow, output, nowMs);
+    if (row === 0) return this.#answers.refuse(flow, ACTION.accept, DROP_REASON.notNew, NO_SERVICE);
+    const isBypassed = this.#words[row * ENTRY_WORDS + ENTRY.destination] === 0;
+    if (!output && !isBypassed && !this.#isAvailable(row)) {
+      if (this.#header[EXPIRE_NODEST_CONN] === 0) return this.#hang(flow, row);
+      this.#entries.end(row, "destination-removed");
+      return this.#answers.refuse(flow, ACTION.accept, DROP_REASON.notNew, NO_SERVICE);
+    }
+    this.#entries.restart(row, nowMs);
+    if (isBypassed) return this.#answers.bypass(flow, NO_SERVICE, row, false);
+    return this.#carry(flow, row, output, bytes);
+  }
+
+  /** The IKE connection between a flow's two addresses, 0 for none. */
+  #lookupIke(flow: Flow, output: boolean, nowMs: number): number {
+    const { protocol, clientPort, virtualPort } = flow;
+    flow.protocol = PROTOCOL.udp;
+    flow.clientPort = flow.virtualPort = IKE_PORT;
+    const row = this.#lookup(flow, output, nowMs);
+    flow.protocol = protocol;
+    flow.clientPort = clientPort;
+    flow.virtualPort = virtualPort;
+    return row;
   }
 
   /** A segment of a known connection. */
@@ -254,4 +284,8 @@ export class Traffic implements Omit<TrafficEntrance, "destinationAddress">, Str
     const base = this.#destinationSlot(row) * DESTINATION_WORDS;
     return this.#answers.hang(flow, this.#destinations[base + DESTINATION.service] ?? 0, destination);
   }
+}
+
+function isIpsec({ protocol }: Flow): boolean {
+  return protocol === IPSEC.esp || protocol === IPSEC.ah;
 }

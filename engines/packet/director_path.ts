@@ -9,7 +9,7 @@ import { ACTION, type Verdict } from "../../director/verdict.ts";
 import { type HookVerdict, VERDICT } from "../../hooks/hook.ts";
 import { isErrorIntact, translateQuotedReply, translateReply } from "../../modes/nat_packet.ts";
 import { FORWARDING, Translation } from "../../modes/translation.ts";
-import { DIRECTION, Flow, NO_ENTRY, PROTOCOL } from "../../net/flow.ts";
+import { DIRECTION, Flow, IPSEC, NO_ENTRY, PROTOCOL } from "../../net/flow.ts";
 import type { IpPacket } from "../../packet/ip_packet.ts";
 import { ICMP_BYTES, ICMP_TYPE, IP_PROTOCOL, isIcmpv6Error, UDP_BYTES } from "../../packet/transport.ts";
 import type { DropCounts } from "./drops.ts";
@@ -61,7 +61,9 @@ export class DirectorPath {
       if (this.#parts.director.sysctl.ignore_tunneled !== 0) passage.isHandled = true;
       return VERDICT.accept;
     }
-    if (!packet.hasTransport) return packet.fragmentOffset === 0 ? this.#drop() : VERDICT.accept;
+    if (hasPorts(packet.protocol) && !packet.hasTransport) {
+      return packet.fragmentOffset === 0 ? this.#drop() : VERDICT.accept;
+    }
     const flow = this.#flow;
     readSides(packet, flow.client, flow.virtual);
     flow.clientPort = packet.sourcePort;
@@ -94,9 +96,10 @@ export class DirectorPath {
     const { packet } = passage;
     if (!this.#isAsked(passage)) return VERDICT.accept;
     if (!isConnected(packet.protocol) && !isIcmp(packet)) return VERDICT.accept;
-    if (!this.#isWhole(passage, nowMs)) return VERDICT.stolen;
+    // Fragments of AH and ESP say as much as the whole: they are translated one by one.
+    if (!isIpsec(packet.protocol) && !this.#isWhole(passage, nowMs)) return VERDICT.stolen;
     if (isIcmp(packet)) return isError(packet) ? this.#relatedReply(passage, nowMs) : VERDICT.accept;
-    if (!packet.hasPorts) return VERDICT.accept;
+    if (hasPorts(packet.protocol) && !packet.hasPorts) return VERDICT.accept;
     const flow = this.#flow;
     readSides(packet, flow.virtual, flow.client);
     flow.virtualPort = packet.sourcePort;
@@ -121,7 +124,7 @@ export class DirectorPath {
     if (!isError(packet) || !this.#readQuoted(packet)) return VERDICT.accept;
     const tunnel = this.#parts.tunnelErrors.hear(passage, quoted, nowMs);
     if (tunnel !== undefined) return tunnel;
-    if (!isConnected(quoted.protocol) || !quoted.hasPorts) return VERDICT.accept;
+    if (!isReadable(quoted)) return VERDICT.accept;
     const flow = this.#flow;
     // What is quoted came from the other side, so its addresses stand in reverse.
     readSides(quoted, flow.virtual, flow.client);
@@ -146,7 +149,7 @@ export class DirectorPath {
     const { packet } = passage;
     const { quoted, director } = this.#parts;
     if (!this.#readQuoted(packet)) return VERDICT.accept;
-    if (!isConnected(quoted.protocol) || !quoted.hasPorts) return VERDICT.accept;
+    if (!isReadable(quoted)) return VERDICT.accept;
     const flow = this.#flow;
     readSides(quoted, flow.client, flow.virtual);
     flow.clientPort = quoted.sourcePort;
@@ -243,7 +246,20 @@ function payloadOf({ bytes, transport, end }: IpPacket): Uint8Array {
 
 /** Whether the director knows connections of this protocol. */
 function isConnected(protocol: number): boolean {
+  return hasPorts(protocol) || isIpsec(protocol);
+}
+
+function hasPorts(protocol: number): boolean {
   return protocol === PROTOCOL.tcp || protocol === PROTOCOL.udp || protocol === PROTOCOL.sctp;
+}
+
+function isIpsec(protocol: number): boolean {
+  return protocol === IPSEC.esp || protocol === IPSEC.ah;
+}
+
+/** Whether a quoted packet shows which connection it belongs to. */
+function isReadable({ protocol, hasPorts, fragmentOffset }: IpPacket): boolean {
+  return hasPorts || (isIpsec(protocol) && fragmentOffset === 0);
 }
 
 function isIcmp({ family, protocol }: IpPacket): boolean {

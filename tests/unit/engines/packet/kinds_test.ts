@@ -233,3 +233,56 @@ for (const scheduler of SCHEDULER_NAMES) {
     }
   });
 }
+
+const IKE: PacketText = { source: CLIENT, destination: VIP, sourcePort: 500, destinationPort: 500 };
+const SECRET = Uint8Array.of(0, 0, 0, 9, 0, 0, 0, 1, 77);
+
+for (const [name, protocol] of [["ESP", 50], ["AH", 51]] as const) {
+  Deno.test(`${name} goes with the IKE connection of its addresses, keeps it alive, and opens none`, () => {
+    const wire = new Wire();
+    const service = wire.serve(VIP, "udp", SERVERS.map((at) => ({ at })), 500);
+    const sealed: PacketText = { source: CLIENT, destination: VIP, protocol, payload: SECRET };
+    // Nobody's without IKE: the host says so.
+    assert.match(only(wire.fromClient(sealed)).text, /icmp 3\/2/);
+    assert.equal(wire.director.connectionCount, 0);
+    const server = goesTo(wire.fromClient(IKE)).replace(/\.500$/, "");
+    wire.advance(299_000);
+    const sent = only(wire.fromClient(sealed));
+    assert.deepEqual([sent.link, sidesOf(sent), sent.packet.ttl], ["inside", `${CLIENT} > ${server}`, 63]);
+    assert.deepEqual(sent.packet.bytes.slice(sent.packet.transport, sent.packet.end), SECRET);
+    const back = only(wire.fromServer({ ...sealed, source: server, destination: CLIENT, fragment: 0x2000 }));
+    assert.equal(sidesOf(back).split(" > ")[0], VIP, "a fragment is translated alone");
+    wire.advance(299_000);
+    assert.equal(wire.director.connectionCount, 1);
+    assert.equal([...wire.director.connections()][0]?.expiresMs, 1_000);
+    const { inPackets, outPackets, connections } = wire.director.serviceView(service).statistics;
+    assert.deepEqual([inPackets, outPackets, connections], [2, 1, 1]);
+    const error = Uint8Array.of(3, 4, 0, 0, 0, 0, 5, 0);
+    const about = ipPacket({ ...sealed, source: VIP, destination: CLIENT }).subarray(0, 28);
+    const told = only(
+      wire.fromClient({
+        source: CLIENT,
+        destination: VIP,
+        protocol: 1,
+        payload: Uint8Array.of(...error, ...about),
+      }),
+    );
+    assert.equal(sidesOf(told), `${CLIENT} > ${server}`);
+    const [deleted] = wire.director.destinationViews(service)
+      .filter((it) => String(it.address) === server);
+    wire.director.deleteDestination(deleted?.handle ?? 0, wire.nowMs);
+    assert.deepEqual(wire.fromClient(sealed), [], "its server is gone");
+    wire.director.sysctl.expire_nodest_conn = 1;
+    assert.match(only(wire.fromClient(sealed)).text, /icmp 3\/2/);
+    assert.equal(wire.director.connectionCount, 0);
+  });
+}
+
+Deno.test("ignore_tunneled leaves tunnels alone, and not AH and ESP", () => {
+  const wire = new Wire();
+  wire.serve(VIP, "udp", [{ at: SERVERS[0], method: "dr" }], 500);
+  wire.director.sysctl.ignore_tunneled = 1;
+  wire.fromClient(IKE);
+  const sent = only(wire.fromClient({ source: CLIENT, destination: VIP, protocol: 50, payload: SECRET }));
+  assert.deepEqual([sent.link, sidesOf(sent)], ["inside", `${CLIENT} > ${VIP}`]);
+});
