@@ -26,6 +26,8 @@ export class Judgements {
   readonly #clock: Clock;
   /** Below `NO_ENTRY`, so that it is no entry's handle. */
   #nextAdmission = NO_ENTRY - 1;
+  /** Those that stand, by worker: a dead one says of none that it is over. */
+  readonly #standing = new Map<number, Set<number>>();
 
   constructor(judge: ConnectionJudge | undefined, clock: Clock) {
     this.#judge = judge;
@@ -36,7 +38,7 @@ export class Judgements {
     return this.#judge !== undefined;
   }
 
-  judged(question: Report & { kind: "judge" }): Command {
+  judged(worker: number, question: Report & { kind: "judge" }): Command {
     const { connection, startMs, service, family, client, clientPort, virtual, virtualPort } = question;
     const { protocol, bytes } = question;
     const flow = Flow.between(
@@ -49,6 +51,7 @@ export class Judgements {
     const refused = this.#judge?.admit(flow, admission, bytes, this.#clock.nowMs()) ?? DROP_REASON.none;
     const refusal = refused === DROP_REASON.none ? "" : refusalReason(refused);
     const { mark } = flow;
+    if (refusal === "") this.#standingOf(worker).add(admission);
     return {
       kind: "judged",
       connection,
@@ -59,13 +62,30 @@ export class Judgements {
     };
   }
 
-  introduced({ connection, startMs, family, client }: Report & { kind: "introduce" }): Command {
+  introduced(
+    worker: number,
+    { connection, startMs, family, client }: Report & { kind: "introduce" },
+  ): Command {
     const admission = this.#nextAdmission--;
+    this.#standingOf(worker).add(admission);
     this.#judge?.introduce(admission, family, client);
     return { kind: "introduced", connection, startMs, admission };
   }
 
-  left({ admission }: Report & { kind: "left" }): void {
+  left(worker: number, { admission }: Report & { kind: "left" }): void {
+    this.#standingOf(worker).delete(admission);
     this.#judge?.entryEnded(admission);
+  }
+
+  /** The worker's connections are over, and answers on their way to it reach nobody. */
+  died(worker: number): void {
+    for (const admission of this.#standingOf(worker)) this.#judge?.entryEnded(admission);
+    this.#standing.delete(worker);
+  }
+
+  #standingOf(worker: number): Set<number> {
+    let standing = this.#standing.get(worker);
+    if (standing === undefined) this.#standing.set(worker, standing = new Set());
+    return standing;
   }
 }

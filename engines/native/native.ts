@@ -286,11 +286,11 @@ export class NativeEngine implements Engine, BindingOwner, WorkerListener {
       case "trouble":
         return events.trouble(report.service, report.message);
       case "judge":
-        return worker.tell(this.#judgements.judged(report));
+        return worker.tell(this.#judgements.judged(worker.number, report));
       case "introduce":
-        return worker.tell(this.#judgements.introduced(report));
+        return worker.tell(this.#judgements.introduced(worker.number, report));
       case "left":
-        return this.#judgements.left(report);
+        return this.#judgements.left(worker.number, report);
       case "ask-loop": {
         const { protocol, destination, host, port } = report;
         const isLoop = this.#options.isOwnListener(protocol, { address: IpAddress.parse(host), port });
@@ -337,6 +337,7 @@ export class NativeEngine implements Engine, BindingOwner, WorkerListener {
     }));
     const { descriptors } = this.#memory.bury(worker.number);
     for (const descriptor of descriptors) this.#sockets.reset(descriptor);
+    this.#judgements.died(worker.number);
     if (worker.connections !== undefined) {
       director.attachConnections(worker.number, undefined);
       director.recoverWorker(worker.number, worker.connections);
@@ -349,6 +350,8 @@ export class NativeEngine implements Engine, BindingOwner, WorkerListener {
           "are lost; it is started again",
       );
     }
+    // Clients that others hold may take the place of its connections.
+    this.#workers.ring();
     this.#wakeIdleWaiters();
     for (const { slot } of this.#bindings.values()) void this.#emptied(slot);
   }

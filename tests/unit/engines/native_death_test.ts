@@ -4,6 +4,7 @@ import { NativeEngine } from "../../../engines/native/native.ts";
 import { member as one } from "../../conformance/engines/tcp_native_engine.ts";
 import { member as two } from "../../conformance/engines/tcp_native_pair_engine.ts";
 import { openSetting, type TcpFamilyMember, type TcpSetting } from "../../conformance/engines/tcp_setting.ts";
+import { eventually } from "../../conformance/engines/waits.ts";
 
 const ignore = Deno.build.os !== "linux";
 
@@ -74,4 +75,28 @@ Deno.test({
       }
       assert.equal(living, 16 - lost);
     }),
+});
+
+Deno.test({
+  name:
+    "native: one of two workers dies: a client that the other holds takes the place of what ran in the dead one",
+  ignore,
+  fn: async () => {
+    await using setting = await openSetting(two, { options: { maxConnections: 1 } });
+    const { engine } = setting;
+    assert.ok(engine instanceof NativeEngine);
+    const { server } = await setting.addServer();
+    await setting.pair(server);
+    await engine.passed();
+    const running = engine.workerLoads.find((it) => it.connections > 0)?.worker ?? 0;
+    const isHeldElsewhere = () =>
+      engine.workerLoads.some((it) => it.worker !== running && it.connections > 0);
+    for (let i = 0; i < 16 && !isHeldElsewhere(); i++) {
+      await setting.connect();
+      await eventually("it is held", () => engine.liveConnections() === i + 2);
+    }
+    assert.ok(isHeldElsewhere());
+    kill(setting, running);
+    await server.next();
+  },
 });

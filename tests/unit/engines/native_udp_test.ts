@@ -154,6 +154,23 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "native UDP: the rules hear that a dead worker's connections are over",
+  ignore,
+  fn: async () => {
+    await using setting = new JudgedSetting(false);
+    await setting.open();
+    using client = new TrainClient(setting.to);
+    client.send([bytesOf(1)], false);
+    await client.receive(1);
+    assert.deepEqual(setting.judge.ended, []);
+    setting.engine.fail(1);
+    await setting.events.until("the loss is told", () => setting.events.troubles.length > 0);
+    assert.equal(setting.judge.asked.length, 1);
+    assert.deepEqual(setting.judge.ended, setting.judge.asked.map((it) => it.admission));
+  },
+});
+
 Deno.test("native UDP: the shares of workers add up to the cap, and none is 0", () => {
   for (const [most, workers] of [[8_192, 3], [7, 4], [100, 1]] as const) {
     const shares = Array.from({ length: workers }, (_, i) => shareOf(most, i + 1, workers));
