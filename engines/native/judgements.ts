@@ -62,10 +62,16 @@ export class Judgements {
     };
   }
 
+  /** @returns what the worker has to know, undefined when it knows */
   introduced(
     worker: number,
-    { connection, startMs, family, client }: Report & { kind: "introduce" },
-  ): Command {
+    { connection, startMs, family, client, admission: known }: Report & { kind: "introduce" },
+  ): Command | undefined {
+    if (known !== 0) {
+      // Let in by rules that did not count.
+      this.#judge?.introduce(known, family, client);
+      return undefined;
+    }
     const admission = this.#nextAdmission--;
     this.#standingOf(worker).add(admission);
     this.#judge?.introduce(admission, family, client);

@@ -91,7 +91,7 @@ export type Command =
     /** To be named when it is over; 0 when nobody wants to hear of that. */
     readonly admission: number;
   }
-  /** Asks for all connections that the rules do not know. */
+  /** Asks for all connections: the rules count from now on. */
   | { readonly kind: "introduce" }
   | {
     readonly kind: "introduced";
@@ -129,13 +129,15 @@ export type Report =
     readonly virtual: Uint32Array;
     readonly virtualPort: number;
   }
-  /** A connection that the rules do not know. */
+  /** A connection that is there while the rules begin to count. */
   | {
     readonly kind: "introduce";
     readonly connection: number;
     readonly startMs: number;
     readonly family: 4 | 6;
     readonly client: Uint32Array;
+    /** By which they know it: then nothing has to be answered. 0 when they do not. */
+    readonly admission: number;
   }
   /** A connection that was let in is over. */
   | { readonly kind: "left"; readonly admission: number }

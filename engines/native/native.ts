@@ -287,8 +287,10 @@ export class NativeEngine implements Engine, BindingOwner, WorkerListener {
         return events.trouble(report.service, report.message);
       case "judge":
         return worker.tell(this.#judgements.judged(worker.number, report));
-      case "introduce":
-        return worker.tell(this.#judgements.introduced(worker.number, report));
+      case "introduce": {
+        const answer = this.#judgements.introduced(worker.number, report);
+        return answer === undefined ? undefined : worker.tell(answer);
+      }
       case "left":
         return this.#judgements.left(worker.number, report);
       case "ask-loop": {

@@ -34,9 +34,9 @@ export class Questions {
     });
   }
 
-  /** Lets the rules know of a connection that they have not let in. */
-  introduce(connection: number, startMs: number, { family, client }: Flow): void {
-    this.#say({ kind: "introduce", connection, startMs, family, client: client.slice() });
+  /** Lets the rules know of a connection that is there already. @param admission by which they know it, 0 when they do not */
+  introduce(connection: number, startMs: number, { family, client }: Flow, admission: number): void {
+    this.#say({ kind: "introduce", connection, startMs, family, client: client.slice(), admission });
   }
 
   /** A connection that the rules had let in is over. */

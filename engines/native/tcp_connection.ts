@@ -219,13 +219,13 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
     return refusal === "" ? this.#open() : this.end(refusal);
   }
 
-  /** Scheduled, and the rules do not know of it. */
-  get isUnknown(): boolean {
-    return this.#hasEntry && this.#admission === 0;
+  /** Lets the rules count it, once it is scheduled; before that they are still to be asked, or were not there to be. */
+  introduce(): void {
+    if (this.#hasEntry) this.#parts.questions.introduce(this.id, this.startMs, this.flow, this.#admission);
   }
 
   introduced(startMs: number, admission: number): void {
-    if (this.isUnknown && startMs === this.startMs) this.#admission = admission;
+    if (this.#hasEntry && this.#admission === 0 && startMs === this.startMs) this.#admission = admission;
     else this.#parts.questions.left(admission);
   }
 

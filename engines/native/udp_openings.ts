@@ -215,7 +215,7 @@ export class UdpOpenings implements Payload {
     session.follow(left, worker.clock.nowMs);
     if (left.stage !== UDP_STAGE.over) this.#lives.end(left, "destination-removed", false);
     if (session.admission === 0 && worker.memory.judges) {
-      worker.questions.introduce(session.id, session.startMs, session.flow);
+      worker.questions.introduce(session.id, session.startMs, session.flow, 0);
     }
     return this.#settle(session, verdict, datagrams, datagrams);
   }

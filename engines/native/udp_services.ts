@@ -65,9 +65,9 @@ export class UdpServices {
     return this.#records.get(id);
   }
 
-  /** Sessions that the rules do not know. */
-  *unknown(): Generator<UdpSession> {
-    for (const it of this.#records.live()) if (it.isUnknown) yield it;
+  /** Sessions that the rules may count. */
+  *entered(): Generator<UdpSession> {
+    for (const it of this.#records.live()) if (it.hasEntry) yield it;
   }
 
   entryExpired(id: number, entry: number): void {

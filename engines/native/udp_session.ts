@@ -230,12 +230,12 @@ export class UdpSession implements Watched, EndedFacts, Recipient, TargetWaiter 
   }
 
   introduced(startMs: number, admission: number): void {
-    if (this.isUnknown && startMs === this.startMs) this.admission = admission;
+    if (this.hasEntry && this.admission === 0 && startMs === this.startMs) this.admission = admission;
     else this.#admissions.left(admission);
   }
 
-  /** Live, and the rules do not know of it. */
-  get isUnknown(): boolean {
-    return this.isOpen && this.entry !== NO_ENTRY && this.admission === 0;
+  /** Live, and known to the director by an entry: in one-packet mode there is none. */
+  get hasEntry(): boolean {
+    return this.isEntered && this.entry !== NO_ENTRY;
   }
 }

@@ -274,10 +274,8 @@ export class WorkerLoop {
   }
 
   #introduceAll(): void {
-    for (const { id, startMs, flow, isUnknown } of this.#records.live()) {
-      if (isUnknown) this.#questions.introduce(id, startMs, flow);
-    }
-    for (const { id, startMs, flow } of this.#udp.unknown()) this.#questions.introduce(id, startMs, flow);
+    for (const it of this.#records.live()) it.introduce();
+    for (const it of this.#udp.entered()) this.#questions.introduce(it.id, it.startMs, it.flow, it.admission);
   }
 
   #destinationRemoved(destination: number, cut: boolean): void {

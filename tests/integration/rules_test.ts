@@ -169,36 +169,43 @@ peerTest(
   },
 );
 
-Deno.test("rules: connectionsAbove counts live connections, those before the rule too", async () => {
-  await using stack = new AsyncDisposableStack();
-  const echo = stack.use(await startEcho());
-  const web = Promise.resolve({ port: portOf(echo.address) });
-  const lvsd = stack.use(await startWith(web, {}));
-  const port = await lvsd.portOf();
-  const open = async () => {
-    try {
-      const connection = await Deno.connect({ hostname: "127.0.0.1", port });
-      stack.defer(() => connection.close());
-      await connection.write(new TextEncoder().encode("hello"));
-      return { connection, isServed: await connection.read(new Uint8Array(16)) === 5 };
-    } catch (error) {
-      if (error instanceof Deno.errors.ConnectionReset) return { isServed: false };
-      throw error;
-    }
-  };
-  const first = await open();
-  assert.ok(first.isServed);
-  await lvsd.reload(await configOf(web, { input: [{ connectionsAbove: 2, target: "reject" }] }));
-  while ((await lvsd.status()).configGeneration < 2);
-  const second = await open();
-  assert.ok(second.isServed);
-  const third = await open();
-  assert.equal(third.isServed, false);
-  await first.connection?.closeWrite();
-  while ((await lvsd.service()).liveConnections > 1);
-  const fourth = await open();
-  assert.ok(fourth.isServed);
-});
+const BEFORE_THEY_COUNT = {
+  "no rules": {},
+  "rules that did not count": { input: [{ source: "127.0.0.66", target: "drop" }] },
+};
+
+for (const [what, before] of Object.entries(BEFORE_THEY_COUNT)) {
+  Deno.test(`rules: connectionsAbove counts live connections, those before the rule too, after ${what}`, async () => {
+    await using stack = new AsyncDisposableStack();
+    const echo = stack.use(await startEcho());
+    const web = Promise.resolve({ port: portOf(echo.address) });
+    const lvsd = stack.use(await startWith(web, before));
+    const port = await lvsd.portOf();
+    const open = async () => {
+      try {
+        const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+        stack.defer(() => connection.close());
+        await connection.write(new TextEncoder().encode("hello"));
+        return { connection, isServed: await connection.read(new Uint8Array(16)) === 5 };
+      } catch (error) {
+        if (error instanceof Deno.errors.ConnectionReset) return { isServed: false };
+        throw error;
+      }
+    };
+    const first = await open();
+    assert.ok(first.isServed);
+    await lvsd.reload(await configOf(web, { input: [{ connectionsAbove: 2, target: "reject" }] }));
+    while ((await lvsd.status()).configGeneration < 2);
+    const second = await open();
+    assert.ok(second.isServed);
+    const third = await open();
+    assert.equal(third.isServed, false);
+    await first.connection?.closeWrite();
+    while ((await lvsd.service()).liveConnections > 1);
+    const fourth = await open();
+    assert.ok(fourth.isServed);
+  });
+}
 
 Deno.test("rules: a denied datagram is dropped in silence, and the next client is served", async () => {
   await using stack = new AsyncDisposableStack();
