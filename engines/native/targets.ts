@@ -61,6 +61,8 @@ export class Targets {
   readonly #traffic: TrafficEntrance;
   readonly #ask: (target: Target) => void;
   readonly #byDestination = new Map<number, Target[]>();
+  /** Their answers are on the way; also those of destinations that left meanwhile, since connections wait for them. */
+  readonly #asked: Target[] = [];
 
   constructor(traffic: TrafficEntrance, ask: (target: Target) => void) {
     this.#traffic = traffic;
@@ -93,14 +95,17 @@ export class Targets {
   #fresh(target: Target): Target {
     if (!target.isAsked) {
       target.isAsked = true;
+      this.#asked.push(target);
       this.#ask(target);
     }
     return target;
   }
 
   answered(destination: number, port: number, protocol: Binding["protocol"], isLoop: boolean): void {
-    const ofDestination = this.#byDestination.get(destination);
-    const target = ofDestination?.find((it) => it.port === port && it.protocol === protocol);
+    const index = this.#asked.findIndex((it) =>
+      it.destination === destination && it.port === port && it.protocol === protocol
+    );
+    const [target] = index < 0 ? [] : this.#asked.splice(index, 1);
     if (target === undefined) return;
     target.loop = isLoop ? LOOP.yes : LOOP.no;
     for (const waiter of target.waiting.splice(0)) waiter.targetKnown(target);

@@ -1,5 +1,6 @@
 /** Two workers decide as one: a scheduler's turn is everybody's, and what is counted is counted once. */
 import assert from "node:assert/strict";
+import type { Engine } from "../../../engines/engine.ts";
 import { NativeEngine } from "../../../engines/native/native.ts";
 import { nativeMember } from "../../conformance/engines/tcp_native_engine.ts";
 import { member } from "../../conformance/engines/tcp_native_pair_engine.ts";
@@ -76,6 +77,30 @@ for (const workers of [2, 3]) {
     },
   });
 }
+
+Deno.test({
+  name:
+    "native: a destination that leaves while it is asked about loses no connection that waits for the answer",
+  ignore,
+  fn: async () => {
+    const engines: Engine[] = [];
+    const leave = (destination: number) => engines[0]?.destinationRemoved(destination, false);
+    let leaving = 0;
+    await using setting = await openSetting(nativeMember(1, import.meta.url), {
+      options: { connectTimeoutMs: 60_000 },
+      isOwnListener: () => {
+        leave(leaving);
+        return false;
+      },
+    });
+    engines.push(setting.engine);
+    const { server, destination } = await setting.addServer();
+    leaving = destination;
+    const { client, served } = await setting.pair(server);
+    client.send("hello");
+    await served.received(5);
+  },
+});
 
 Deno.test({
   name: "native: a worker tells how long its turns took, the longest included",
