@@ -26,7 +26,7 @@ const SHORTAGES = new Set([ERRNO.EMFILE, ERRNO.ENFILE, ERRNO.ENOBUFS, ERRNO.ENOM
 
 /** Where records come from. */
 export interface ConnectionRecords {
-  take(): TcpConnection;
+  take(): TcpConnection | undefined;
 }
 
 export function receivedOptions(options: SentOptions): WorkerOptions {
@@ -137,30 +137,36 @@ export class TcpService implements Watched, ConnectionService<TcpConnection>, Pa
   }
 
   #admit(descriptor: number): void {
-    const { memory, events, sockets, worker } = this.#parts;
+    const { memory, worker } = this.#parts;
     if (!memory.tryReserve(worker, SOCKETS_PER_CONNECTION)) {
-      sockets.reset(descriptor);
-      events.dropped(this.service, "no-room");
-      this.#parts.trouble(
-        this.service,
-        "no file descriptor to spare; new connections are refused: raise the limit (ulimit -n)",
-      );
+      this.#refuse(descriptor, "no-room");
+      this.shortage("no file descriptor to spare; new connections are refused: raise the limit (ulimit -n)");
       return;
     }
     const mayRun = this.#mayRun();
-    if (!mayRun && this.#options.whenFull === "refuse") {
-      sockets.reset(descriptor);
-      memory.release(worker, SOCKETS_PER_CONNECTION);
-      events.dropped(this.service, "max-connections");
-      return;
-    }
+    if (!mayRun && this.#options.whenFull === "refuse") return this.#turnAway(descriptor, "max-connections");
     const connection = this.#records.take();
+    if (connection === undefined) {
+      if (mayRun) memory.endRun(this.slot);
+      return this.#turnAway(descriptor, "no-room");
+    }
     this.#fillFlow(connection, descriptor);
     memory.addLive(worker, this.slot, 1);
     this.#live++;
     connection.begin(this, this.#options, descriptor);
     if (mayRun) this.#start(connection);
     else this.#hold(connection);
+  }
+
+  #turnAway(descriptor: number, reason: EndReason): void {
+    const { memory, worker } = this.#parts;
+    memory.release(worker, SOCKETS_PER_CONNECTION);
+    this.#refuse(descriptor, reason);
+  }
+
+  #refuse(descriptor: number, reason: EndReason): void {
+    this.#parts.sockets.reset(descriptor);
+    this.#parts.events.dropped(this.service, reason);
   }
 
   /** Counts one more that runs, if it may; nobody goes past those that wait. */

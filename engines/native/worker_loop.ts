@@ -54,7 +54,7 @@ export class WorkerLoop {
   readonly #events: EventWriter;
   readonly #news: EventNews;
   readonly #clock: WorkerClock;
-  readonly #records = new TcpRecords();
+  readonly #records: TcpRecords;
   readonly #udp: UdpServices;
   readonly #entries: EntryOwners;
   readonly #reactor: Reactor;
@@ -81,6 +81,7 @@ export class WorkerLoop {
     this.#memory = EngineMemory.attach(start.memory);
     this.#bell = EventFd.from(this.#libc, start.bell);
     this.#entries = new EntryOwners(connectionEntries);
+    this.#records = new TcpRecords(connectionEntries);
     const parts: DirectorOptions = {
       store: Store.attach(start.store),
       random: new SeededRandom(seed),

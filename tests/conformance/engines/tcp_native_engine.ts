@@ -6,7 +6,11 @@ import type { TcpFamilyMember } from "./tcp_setting.ts";
 const CONNECTION_ENTRIES = 16_384;
 
 /** The member with so many workers. */
-export function nativeMember(workers: number, module: string): TcpFamilyMember {
+export function nativeMember(
+  workers: number,
+  module: string,
+  connectionEntries = CONNECTION_ENTRIES,
+): TcpFamilyMember {
   return {
     name: workers === 1 ? "native" : `native, ${workers} workers`,
     makeEngine: (parts) =>
@@ -14,7 +18,7 @@ export function nativeMember(workers: number, module: string): TcpFamilyMember {
         ...parts,
         random: new SeededRandom(1),
         workers,
-        connectionEntries: CONNECTION_ENTRIES,
+        connectionEntries,
       }),
     workers,
     seesPackets: true,

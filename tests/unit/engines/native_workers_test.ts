@@ -1,7 +1,10 @@
 /** Two workers decide as one: a scheduler's turn is everybody's, and what is counted is counted once. */
 import assert from "node:assert/strict";
+import { ManualClock } from "../../../clock.ts";
 import type { Engine } from "../../../engines/engine.ts";
 import { NativeEngine } from "../../../engines/native/native.ts";
+import { LIMITS } from "../../../limits.ts";
+import { Prefix } from "../../../net/prefix.ts";
 import { nativeMember } from "../../conformance/engines/tcp_native_engine.ts";
 import { member } from "../../conformance/engines/tcp_native_pair_engine.ts";
 import { openSetting } from "../../conformance/engines/tcp_setting.ts";
@@ -99,6 +102,28 @@ Deno.test({
     const { client, served } = await setting.pair(server);
     client.send("hello");
     await served.received(5);
+  },
+});
+
+Deno.test({
+  name: "native: a worker has no more connections than entries, and the deadlines of all of them hold",
+  ignore,
+  fn: async () => {
+    const entries = 4;
+    const clock = new ManualClock();
+    await using setting = await openSetting(nativeMember(1, import.meta.url, entries), {
+      clock,
+      options: { acceptProxyFrom: [Prefix.parse("127.0.0.0/8")] },
+    });
+    const silent = [];
+    for (let i = 0; i < entries; i++) silent.push(await setting.connect());
+    const more = [await setting.connect(), await setting.connect()];
+    for (const it of more) assert.equal(await it.ended, "reset");
+    await setting.events.until("the drops", () => setting.events.drops.length === more.length);
+    assert.deepEqual(new Set(setting.events.drops), new Set(["no-room"]));
+    assert.equal(setting.engine.liveConnections(), entries);
+    clock.advance(LIMITS.proxyHeaderWaitMs);
+    for (const it of silent) assert.equal(await it.ended, "reset");
   },
 });
 
