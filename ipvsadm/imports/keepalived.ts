@@ -49,6 +49,7 @@ const SERVER_WORDS: ReadonlySet<string> = new Set([
   "uthreshold",
   "lthreshold",
   "inhibit_on_failure",
+  "alpha",
   "virtualhost",
   "delay_loop",
   "retry",
@@ -112,7 +113,7 @@ function takeService(statement: Statement, groups: ReadonlyMap<string, Statement
   for (const { words: [name = ""], file, line } of block) {
     if (!SERVICE_WORDS.has(name)) it.warn(file, line, `virtual_server: ${name} has no counterpart; left out`);
   }
-  const protocol = (value("protocol") ?? "TCP").toUpperCase();
+  const protocol = value("protocol")?.toUpperCase();
   if (protocol === "SCTP") {
     it.warn(file, line, "virtual_server: a config has no SCTP services; left out");
     return;
@@ -124,15 +125,20 @@ function takeService(statement: Statement, groups: ReadonlyMap<string, Statement
     schedulerAt?.line ?? line,
   );
   const flags = block.flatMap(({ words: [name = ""] }) => FLAGS.includes(name) ? [name] : []);
-  for (const place of placesOf(statement, groups, it)) {
+  const places = placesOf(statement, groups, it);
+  if (protocol === undefined && places.some(({ mark }) => mark === undefined)) {
+    it.warn(file, line, "virtual_server: no protocol is UDP in keepalived, and so it is here");
+  }
+  for (const place of places) {
     const sorry = block.find(({ words }) => words[0] === "sorry_server")?.words;
     const common = {
       listen: place.mark === undefined ? endpointText(place.listen, place.port) : "off",
       ...(place.mark === undefined ? {} : { mark: place.mark }),
-      protocol: protocol === "UDP" ? "udp" : "tcp",
+      // A mark is of every protocol.
+      protocol: (protocol ?? (place.mark === undefined ? "UDP" : "TCP")) === "UDP" ? "udp" : "tcp",
       scheduler,
       flags,
-      ...persistenceOf(value),
+      ...persistenceOf(block, value),
       ...(block.some(({ words }) => words[0] === "ops") ? { onePacket: true } : {}),
       ...(sorry === undefined ? {} : { sorryServer: endpointText(sorry[1] ?? "", sorry[2] ?? place.port) }),
       onDown: block.some(isInhibited) ? "quiesce" : "remove",
@@ -151,9 +157,12 @@ function isInhibited({ words: [name], block }: Statement): boolean {
     (name === "real_server" && block.some(({ words }) => words[0] === "inhibit_on_failure"));
 }
 
-function persistenceOf(value: (name: string) => string | undefined): Pick<ImportedService, "persistence"> {
-  const timeout = value("persistence_timeout");
-  if (timeout === undefined) return {};
+function persistenceOf(
+  block: readonly Statement[],
+  value: (name: string) => string | undefined,
+): Pick<ImportedService, "persistence"> {
+  if (!block.some(({ words }) => words[0] === "persistence_timeout")) return {};
+  const timeout = value("persistence_timeout") ?? "";
   const granularity = value("persistence_granularity");
   const engine = value("persistence_engine");
   return {

@@ -7,7 +7,16 @@ import type { Import, ImportedCheck } from "./imported.ts";
 import type { Statement } from "./keepalived_syntax.ts";
 
 /** keepalived's defaults, seconds. */
-const DEFAULTS = { interval: 60, timeout: 5, retryDelay: 1, retries: 1 } as const;
+const DEFAULTS = { interval: 60, timeout: 5 } as const;
+/** What a checker does about a failure when no level says it. */
+const RETRIES: Readonly<Record<string, { readonly retries: number; readonly delay: number }>> = {
+  HTTP_GET: { retries: 1, delay: 3 },
+  SSL_GET: { retries: 1, delay: 3 },
+  MISC_CHECK: { retries: 0, delay: 1 },
+};
+const USUAL_RETRIES = { retries: 1, delay: 1 } as const;
+/** keepalived looks at the status only when nothing else is looked at. */
+const ANY_STATUS = "100-599";
 
 /** Checkers that lvsd has no counterpart of, and what they do. */
 const WITHOUT: Readonly<Record<string, string>> = {
@@ -71,9 +80,11 @@ const KNOWN: ReadonlySet<string> = new Set([
   "virtualhost",
   "misc_path",
   "misc_timeout",
+  "misc_dynamic",
   "payload",
   "require_reply",
   "enable_sni",
+  "alpha",
 ]);
 
 class Checker {
@@ -90,18 +101,19 @@ class Checker {
     }
   }
 
-  timing(timeoutName = "connect_timeout"): Record<string, unknown> {
-    const retries = this.#number("retry") ?? this.#number("nb_get_retry") ?? DEFAULTS.retries;
+  timing(timeout = this.#number("connect_timeout") ?? DEFAULTS.timeout): Record<string, unknown> {
+    const usual = RETRIES[this.#checker.words[0] ?? ""] ?? USUAL_RETRIES;
+    const retries = this.#number("retry") ?? this.#number("nb_get_retry") ?? usual.retries;
     const port = this.#number("connect_port");
     return {
-      interval: `${this.#number("delay_loop") ?? DEFAULTS.interval}s`,
-      fastInterval: `${this.#number("delay_before_retry") ?? DEFAULTS.retryDelay}s`,
-      timeout: `${this.#number(timeoutName) ?? this.#number("connect_timeout") ?? DEFAULTS.timeout}s`,
+      interval: `${this.#interval}s`,
+      fastInterval: `${this.#number("delay_before_retry") ?? usual.delay}s`,
+      timeout: `${timeout}s`,
       rise: 1,
       fall: Math.min(Math.max(retries + 1, 1), 100),
       ...(port === undefined ? {} : { port }),
       // keepalived's word for servers that have to prove themselves first.
-      ...(this.#outer.some(({ words }) => words[0] === "alpha") ? { initialState: "down" } : {}),
+      ...(this.#says("alpha") ? { initialState: "down" } : {}),
     };
   }
 
@@ -112,11 +124,15 @@ class Checker {
     const value = (name: string) => settings.find((one) => one.words[0] === name)?.words[1];
     const host = value("virtualhost") ?? this.#value("virtualhost");
     const status = settings.find((one) => one.words[0] === "status_code")?.words.slice(1) ?? [];
+    const isInverted = settings.some((one) => one.words[0] === "regex_no_match");
+    const regex = isInverted ? undefined : value("regex");
     for (const one of settings) {
-      if (one.words[0] === "digest") {
-        this.#warn(one, "digest: a page is not compared by its digest; left out");
-      } else if (!["path", "virtualhost", "status_code", "regex"].includes(one.words[0] ?? "")) {
-        this.#warn(one, `${one.words[0]} has no counterpart; left out`);
+      const [name = ""] = one.words;
+      if (name === "digest") this.#warn(one, "digest: a page is not compared by its digest; left out");
+      else if (name === "regex_no_match") {
+        this.#warn(one, "regex_no_match: a page is right only by what it has; the regex is left out");
+      } else if (!["path", "virtualhost", "status_code", "regex"].includes(name)) {
+        this.#warn(one, `${name} has no counterpart; left out`);
       }
     }
     return {
@@ -125,9 +141,9 @@ class Checker {
       path: value("path") ?? "/",
       ...(host === undefined ? {} : { host }),
       status: status.length === 0
-        ? ["200-299"]
+        ? [value("regex") === undefined ? "200-299" : ANY_STATUS]
         : status.map((code) => /^\d+$/.test(code) ? Number(code) : code),
-      ...(value("regex") === undefined ? {} : { body: value("regex") }),
+      ...(regex === undefined ? {} : { body: regex }),
     };
   }
 
@@ -137,7 +153,16 @@ class Checker {
       this.#warn(this.#checker, "MISC_CHECK without misc_path; the check is off");
       return "off";
     }
-    return { type: "exec", ...this.timing("misc_timeout"), command };
+    const dynamic = this.#checker.block.find((one) => one.words[0] === "misc_dynamic");
+    if (dynamic !== undefined) {
+      this.#warn(
+        dynamic,
+        "misc_dynamic: exit codes from 2 on are weights there and failures in lvsd; the check is off",
+      );
+      return "off";
+    }
+    // The time that other checkers have to connect in is none of a program's.
+    return { type: "exec", ...this.timing(this.#number("misc_timeout") ?? this.#interval), command };
   }
 
   udp(): ImportedCheck {
@@ -157,9 +182,17 @@ class Checker {
     this.#import.warn(file, line, message);
   }
 
+  get #interval(): number {
+    return this.#number("delay_loop") ?? DEFAULTS.interval;
+  }
+
   /** Of the checker, else of what surrounds it. */
   #value(name: string): string | undefined {
     return [...this.#checker.block, ...this.#outer].find((one) => one.words[0] === name)?.words[1];
+  }
+
+  #says(name: string): boolean {
+    return [...this.#checker.block, ...this.#outer].some((one) => one.words[0] === name);
   }
 
   #number(name: string): number | undefined {

@@ -40,6 +40,31 @@ const TAKEN: ReadonlySet<string> = new Set([
   "ops",
 ]);
 const HTTP_SERVICES: readonly string[] = ["http", "https"];
+/** ldirectord's service of a port; of others it is `none`. */
+const SERVICE_BY_PORT: Readonly<Record<string, string>> = {
+  "21": "ftp",
+  "25": "smtp",
+  "53": "dns",
+  "80": "http",
+  "110": "pop",
+  "119": "nntp",
+  "143": "imap",
+  "389": "ldap",
+  "443": "https",
+  "587": "submission",
+  "636": "ldaps",
+  "993": "imaps",
+  "995": "pops",
+  "1521": "oracle",
+  "1812": "radius",
+  "3128": "http_proxy",
+  "3306": "mysql",
+  "5060": "sip",
+  "5432": "pgsql",
+};
+const DNS_PORT = "53";
+/** Seconds. */
+const DEFAULTS = { interval: 10, checkTimeout: 5, negotiateTimeout: 30 } as const;
 
 /** `name = value` with its place. */
 interface Setting {
@@ -114,12 +139,12 @@ class Reader {
     for (const { name, line } of settings) {
       if (!TAKEN.has(name)) this.#warn(line, `${name} has no counterpart; left out`);
     }
-    const protocol = this.#value("protocol") ?? "tcp";
+    const protocol = this.#value("protocol") ?? (value.endsWith(`:${DNS_PORT}`) ? "udp" : "tcp");
     const place = await this.#place(value, protocol, line);
     const fallback = this.#setting("fallback");
     const scheduler = this.#setting("scheduler");
     const [check, persistent, netmask] = [
-      this.#check(place),
+      this.#check(place, protocol),
       this.#value("persistent"),
       this.#value("netmask"),
     ];
@@ -128,7 +153,7 @@ class Reader {
       ...(place.mark === undefined ? {} : { mark: place.mark }),
       protocol: protocol === "udp" ? "udp" : "tcp",
       scheduler: scheduler === undefined
-        ? "wlc"
+        ? "wrr"
         : this.#import.scheduler(scheduler.value, this.#file, scheduler.line),
       ...(persistent === undefined ? {} : {
         persistence: {
@@ -158,9 +183,10 @@ class Reader {
     return this.#setting(name)?.value.replace(/^"(.*)"$/, "$1");
   }
 
-  #seconds(name: string, byDefault: number): number {
+  /** -1 says nothing, as in ldirectord. */
+  #number(name: string): number | undefined {
     const text = this.#value(name) ?? "";
-    return /^\d+$/.test(text) ? Number(text) : byDefault;
+    return /^\d+$/.test(text) ? Number(text) : undefined;
   }
 
   async #place(text: string, protocol: string, line: number): Promise<Place> {
@@ -198,15 +224,16 @@ class Reader {
     return found.flat();
   }
 
-  /** `10.0.0.1[->10.0.0.9][:80] gate|masq|ipip [weight] ["request", "receive"]` */
+  /** `10.0.0.1[->10.0.0.9][:80] gate|masq|ipip [weight] ["request", "receive"] [l:LOWER] [u:UPPER]` */
   async #real(
     { value, line }: Setting,
     place: Place,
     protocol: string,
     check: ImportedCheck,
   ): Promise<ImportedDestination[]> {
+    const [rest, lower, upper] = thresholdsOf(value);
     const [, target = "", way = "", weight = "1", request, receive] =
-      /^(\S+)\s+(\w+)(?:\s+(\d+))?(?:\s+"([^"]*)"(?:\s*,\s*"([^"]*)")?)?\s*$/.exec(value) ?? [];
+      /^(\S+)\s+(\w+)(?:\s+(\d+))?(?:\s+"([^"]*)"(?:\s*,\s*"([^"]*)")?)?\s*$/.exec(rest) ?? [];
     const method = METHODS[way];
     if (method === undefined) {
       this.#warn(line, `real: ${value} is not understood; left out`);
@@ -225,48 +252,61 @@ class Reader {
       address: place.mark !== undefined && wanted === "0" ? host : `${host}:${wanted}`,
       weight: Number(weight),
       method,
+      ...(upper === undefined ? {} : { upperThreshold: upper, lowerThreshold: lower ?? 0 }),
       ...own,
       line,
     }));
   }
 
-  #check(place: Place): ImportedCheck {
+  #check(place: Place, protocol: string): ImportedCheck {
     const type = this.#setting("checktype");
     const word = type?.value ?? "negotiate";
     const line = type?.line ?? this.#virtual.place.line;
-    const timing = this.#timing();
     if (word === "on") return "off";
     if (word === "off") {
       this.#warn(line, "checktype=off: ldirectord takes every real server as down, lvsd as up");
       return "off";
     }
-    if (word === "connect") return { type: "tcp", ...timing };
+    const [check, negotiation] = [this.#number("checktimeout"), this.#number("negotiatetimeout")];
+    const timing = this.#timing(check ?? negotiation ?? DEFAULTS.checkTimeout);
+    if (word === "connect") {
+      if (protocol !== "udp") return { type: "tcp", ...timing };
+      this.#warn(
+        line,
+        "checktype=connect: ldirectord pings the servers of UDP, lvsd cannot; the check is off",
+      );
+      return "off";
+    }
     if (word === "external") return this.#external(place, line, timing);
     if (word === "negotiate" || /^\d+$/.test(word)) {
       if (word !== "negotiate") {
         this.#warn(line, `checktype=${word}: every check is a negotiation, none a connect only`);
       }
-      return this.#negotiation(place, line, timing);
+      return this.#negotiation(
+        place,
+        line,
+        this.#timing(negotiation ?? check ?? DEFAULTS.negotiateTimeout),
+      );
     }
     this.#warn(line, `checktype=${word}: lvsd cannot check so; the check is off`);
     return "off";
   }
 
-  #timing(): Record<string, unknown> {
-    const port = this.#seconds("checkport", 0);
+  #timing(timeout: number): Record<string, unknown> {
+    const port = this.#number("checkport") ?? 0;
     return {
-      interval: `${this.#seconds("checkinterval", 10)}s`,
-      timeout: `${this.#seconds("negotiatetimeout", this.#seconds("checktimeout", 5))}s`,
+      interval: `${this.#number("checkinterval") ?? DEFAULTS.interval}s`,
+      timeout: `${timeout}s`,
       rise: 1,
-      fall: Math.max(this.#seconds("failurecount", 1), 1),
+      fall: Math.max(this.#number("failurecount") ?? 1, 1),
       ...(port === 0 ? {} : { port }),
     };
   }
 
   #negotiation({ port }: Place, line: number, timing: Record<string, unknown>): ImportedCheck {
-    const byPort: Readonly<Record<string, string>> = { "80": "http", "443": "https" };
-    const service = this.#value("service") ?? byPort[port] ?? "none";
-    if (service === "none") return { type: "tcp", ...timing };
+    const service = this.#value("service") ?? SERVICE_BY_PORT[port] ?? "none";
+    // Nothing is asked: the server is up.
+    if (service === "none") return "off";
     if (!HTTP_SERVICES.includes(service)) {
       this.#warn(
         this.#setting("service")?.line ?? line,
@@ -290,8 +330,8 @@ class Reader {
     };
   }
 
-  /** ldirectord passes VIP and port, then RIP and port; the latter are in the environment here. */
-  #external({ listen, port }: Place, line: number, timing: Record<string, unknown>): ImportedCheck {
+  /** ldirectord passes VIP (or the mark) and port, then RIP and port; the latter are in the environment here. */
+  #external({ listen, port, mark }: Place, line: number, timing: Record<string, unknown>): ImportedCheck {
     const command = this.#value("checkcommand");
     if (command === undefined) {
       this.#warn(line, "checktype=external without checkcommand; the check is off");
@@ -301,8 +341,16 @@ class Reader {
       line,
       "checkcommand: the real server is in LVSD_ADDRESS and LVSD_PORT, not in the third and fourth argument",
     );
-    return { type: "exec", ...timing, command: [...command.split(/\s+/), listen, port] };
+    const virtual = mark === undefined ? listen : String(mark);
+    return { type: "exec", ...timing, command: [...command.split(/\s+/), virtual, port] };
   }
+}
+
+/** The thresholds at the end of a real server's line, and what is before them. */
+function thresholdsOf(value: string): [rest: string, lower: number | undefined, upper: number | undefined] {
+  const [, rest = value, lower, upper] = /^(.*?)(?:\s+"?l:(\d+)"?)?(?:\s+"?u:(\d+)"?)?\s*$/.exec(value) ?? [];
+  const number = (text: string | undefined) => text === undefined ? undefined : Number(text);
+  return [rest, number(lower), number(upper)];
 }
 
 function pathOf(request: string): string {
