@@ -19,11 +19,16 @@ export interface RealServerPlan {
 /** A kernel switch as it has to be. */
 export interface WantedSwitch {
   readonly name: string;
-  /** At least, for arp_ignore and arp_announce; exactly, for rp_filter. */
   readonly value: number;
-  readonly isLeast: boolean;
+  /** Whether a value that is there already will do. */
+  readonly isRight: (now: number) => boolean;
+  /** What will do, in words. */
+  readonly wanted: string;
   readonly why: string;
 }
+
+/** `rp_filter`: a packet is dropped when its source is not reached through the interface by which it came. */
+const STRICT = 1;
 
 /** Commands that give the host the virtual addresses, without telling anybody. */
 export function addressCommands(plan: RealServerPlan, verb: "add" | "del"): string[][] {
@@ -39,11 +44,18 @@ export function wantedSwitches(plan: RealServerPlan): WantedSwitch[] {
   const hasIpv4 = plan.virtualAddresses.some((it) => it.family === 4);
   if (!hasIpv4) return [];
   const both = (name: string, value: number, why: string): WantedSwitch[] =>
-    ["all", plan.interface].map((on) => ({ name: `net.ipv4.conf.${on}.${name}`, value, isLeast: true, why }));
+    ["all", plan.interface].map((on) => ({
+      name: `net.ipv4.conf.${on}.${name}`,
+      value,
+      isRight: (now) => now >= value,
+      wanted: `at least ${value}`,
+      why,
+    }));
   const filter = (on: string): WantedSwitch => ({
     name: `net.ipv4.conf.${on}.rp_filter`,
     value: 0,
-    isLeast: false,
+    isRight: (now) => now !== STRICT,
+    wanted: "0, or 2 (loose)",
     why: "the client is not reached through the tunnel; the larger of all and the device counts",
   });
   return [
@@ -54,7 +66,6 @@ export function wantedSwitches(plan: RealServerPlan): WantedSwitch[] {
 }
 
 /** What is wrong with a switch's value, undefined when it will do. */
-export function switchProblem({ name, value, isLeast, why }: WantedSwitch, now: number): string | undefined {
-  if (isLeast ? now >= value : now === value) return undefined;
-  return `${name} is ${now} and should be ${isLeast ? "at least " : ""}${value}: ${why}`;
+export function switchProblem({ name, isRight, wanted, why }: WantedSwitch, now: number): string | undefined {
+  return isRight(now) ? undefined : `${name} is ${now} and should be ${wanted}: ${why}`;
 }
