@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { glob } from "node:fs/promises";
 import { dirname, isAbsolute, join } from "node:path";
 import { SystemClock } from "../clock.ts";
 import { fileUnreadable, loadConfig } from "../config/load.ts";
@@ -19,7 +20,8 @@ export const importCommand: Command = {
 
 Usage: lvsd import FILE [--json]
 
-  FILE           output of ipvsadm -S (better -S -n), keepalived.conf with what it includes, or ldirectord.cf
+  FILE           output of ipvsadm -S (better -S -n), keepalived.conf with what it includes, or ldirectord.cf;
+                 - reads standard input
       --json     {"config": "...", "warnings": [{"file", "line", "message"}], "problems": [...]}
   -h, --help     this text
 
@@ -29,8 +31,9 @@ as file:line: message. A check that lvsd does not have is imported as off, never
 Exit codes: 0 the config is right as it is (warnings or not), 1 it needs an edit: what and where is
 said, 2 usage, 3 FILE cannot be read.
 
-Example:
+Examples:
   lvsd import /etc/keepalived/keepalived.conf > lvsd.yaml && lvsd check lvsd.yaml
+  ssh director ipvsadm -S -n | lvsd import - > lvsd.yaml
 `,
   options: { json: { type: "boolean" } },
   positionals: { least: 1, most: 1 },
@@ -38,9 +41,12 @@ Example:
 };
 
 async function importRulesOf(args: ParsedArgs, context: CliContext): Promise<number> {
-  const [file = ""] = args.positionals;
+  const [name = ""] = args.positionals;
+  const isInput = name === "-";
+  const file = isInput ? "standard input" : name;
+  const text = isInput ? await context.stdin?.() ?? "" : await readText(name);
   const clock = new SystemClock();
-  const imported = await importFile(await readText(file), file, {
+  const imported = await importFile(text, file, {
     names: await systemNames(clock),
     includes: new Includes(),
   });
@@ -70,29 +76,13 @@ function problemsOf(config: string): ConfigError["problems"] {
   }
 }
 
-/** Files beside the including one; `*` and `?` stand in the last part of a path only. */
+/** Files beside the including one, by name or pattern. None is no mistake, as in keepalived. */
 class Includes implements IncludeReader {
   async read(pattern: string, from: string): Promise<{ path: string; text: string }[]> {
     const path = isAbsolute(pattern) ? pattern : join(dirname(from), pattern);
-    if (!/[*?]/.test(path)) return [{ path, text: await readText(path) }];
-    const folder = dirname(path);
-    const last = path.slice(folder.length).replace(/^\//, "");
-    const wanted = new RegExp(
-      `^${last.replace(/[.+^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*").replaceAll("?", ".")}$`,
-    );
-    const names: string[] = [];
-    try {
-      for await (const entry of Deno.readDir(folder)) if (wanted.test(entry.name)) names.push(entry.name);
-    } catch (error) {
-      // A pattern that nothing fits is no mistake, as in keepalived.
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-    return await Promise.all(
-      names.sort().map(async (name) => ({
-        path: join(folder, name),
-        text: await readText(join(folder, name)),
-      })),
-    );
+    const found = await Array.fromAsync(glob(path, { withFileTypes: true }));
+    const paths = found.filter((it) => !it.isDirectory()).map((it) => join(it.parentPath, it.name));
+    return await Promise.all(paths.sort().map(async (path) => ({ path, text: await readText(path) })));
   }
 }
 

@@ -40,7 +40,8 @@ export function importFile(
   file: string,
   { names, includes }: ImportSurroundings,
 ): Promise<Import> {
-  for (const line of text.split("\n")) {
+  // A program or an archive may have a line like one of a rule file.
+  for (const line of text.includes("\0") ? [] : text.split("\n")) {
     const found = KINDS.find((it) => it.line.test(line));
     if (found?.kind === "rules") return importRules(text, file, names);
     if (found?.kind === "keepalived") return importKeepalived(text, file, includes);

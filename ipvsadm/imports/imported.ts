@@ -55,8 +55,13 @@ export class Import {
   readonly services: ImportedService[] = [];
   readonly warnings: ImportWarning[] = [];
   timeouts: ImportedTimeouts = {};
+  readonly #told = new Set<string>();
 
+  /** Once for each line, however many services come of it. */
   warn(file: string, line: number, message: string): void {
+    const place = `${file}:${line}: ${message}`;
+    if (this.#told.has(place)) return;
+    this.#told.add(place);
     this.warnings.push({ file, line, message });
   }
 

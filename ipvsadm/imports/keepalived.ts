@@ -7,7 +7,8 @@ import type { ForwardingMethodName } from "../../modes/rules.ts";
 import { IpAddress } from "../../net/address.ts";
 import { Import, type ImportedDestination, type ImportedService } from "./imported.ts";
 import { checkOf, isChecker } from "./keepalived_checks.ts";
-import { type IncludeReader, readStatements, type Statement } from "./keepalived_syntax.ts";
+import { type Place, placesOf } from "./keepalived_places.ts";
+import { type IncludeReader, isOn, readStatements, type Statement } from "./keepalived_syntax.ts";
 
 const METHODS: Readonly<Record<string, ForwardingMethodName>> = { NAT: "nat", DR: "dr", TUN: "tun" };
 const FLAGS: readonly string[] = [
@@ -55,14 +56,8 @@ const SERVER_WORDS: ReadonlySet<string> = new Set([
   "retry",
   "delay_before_retry",
   "connect_timeout",
+  "alpha",
 ]);
-
-/** Address and port of a listener, or a mark. */
-interface Place {
-  readonly listen: string;
-  readonly port: string;
-  readonly mark?: number;
-}
 
 /**
  * Reads the file and what it includes.
@@ -152,9 +147,10 @@ function takeService(statement: Statement, groups: ReadonlyMap<string, Statement
 }
 
 /** keepalived's word for a server that is quiesced, of the service or of one of its servers. */
-function isInhibited({ words: [name], block }: Statement): boolean {
-  return name === "inhibit_on_failure" ||
-    (name === "real_server" && block.some(({ words }) => words[0] === "inhibit_on_failure"));
+function isInhibited(statement: Statement): boolean {
+  const { words: [name], block } = statement;
+  return (name === "inhibit_on_failure" && isOn(statement)) ||
+    (name === "real_server" && block.some(isInhibited));
 }
 
 function persistenceOf(
@@ -185,8 +181,9 @@ function destinationOf(
   const { words: [, host = "", port = place.port], block, file, line } = server;
   const value = (...names: string[]) =>
     [...block, ...outer].find(({ words: [name = ""] }) => names.includes(name))?.words[1];
-  for (const { words: [name = ""], file, line } of block.filter((one) => !isChecker(one))) {
-    if (name === "inhibit_on_failure") {
+  for (const one of block.filter((one) => !isChecker(one))) {
+    const { words: [name = ""], file, line } = one;
+    if (isInhibited(one)) {
       it.warn(
         file,
         line,
@@ -198,6 +195,10 @@ function destinationOf(
   const method = METHODS[(value("lb_kind", "lvs_method") ?? "NAT").toUpperCase()] ?? "nat";
   const isForced = method !== "nat" && place.mark === undefined && port !== place.port;
   if (isForced) it.warn(file, line, `real_server: with ${method} the port is the service's, ${place.port}`);
+  const tunnel = [...block, ...outer].find(({ words }) => /^(lb_kind|lvs_method)$/.test(words[0] ?? ""));
+  if (tunnel?.words.includes("gue") || tunnel?.words.includes("gre")) {
+    it.warn(tunnel.file, tunnel.line, `tunnel ${tunnel.words[3]}: a config knows plain IP-in-IP only`);
+  }
   const upper = Number(value("uthreshold") ?? 0);
   return {
     address: endpointText(host, isForced ? place.port : port),
@@ -207,34 +208,6 @@ function destinationOf(
     healthCheck: checkOf(block.filter(isChecker), [...block, ...outer], it),
     line,
   };
-}
-
-/** One place, or all of a group. */
-function placesOf(statement: Statement, groups: ReadonlyMap<string, Statement>, it: Import): Place[] {
-  const { words: [, first = "", second = ""], file, line } = statement;
-  if (first !== "group") return placeOf([first, second], statement, it);
-  const group = groups.get(second);
-  if (group === undefined) {
-    it.warn(file, line, `virtual_server: there is no group ${second}; left out`);
-    return [];
-  }
-  return group.block.flatMap((one) => placeOf(one.words, one, it));
-}
-
-function placeOf(words: readonly string[], { file, line }: Statement, it: Import): Place[] {
-  const [first = "", second = ""] = words;
-  if (first === "fwmark") {
-    it.warn(file, line, `fwmark ${second}: name the addresses that feed it in listen, or add MARK rules`);
-    return [{ listen: "off", port: "0", mark: Number(second) }];
-  }
-  const [, head, from, to] = /^(.*[.:])([0-9a-fA-F]+)-([0-9a-fA-F]+)$/.exec(first) ?? [];
-  if (head === undefined) return [{ listen: first, port: second }];
-  const base = head.endsWith(":") ? 16 : 10;
-  const [low, high] = [parseInt(from ?? "", base), parseInt(to ?? "", base)];
-  return Array.from({ length: Math.max(0, Math.min(high - low + 1, 65_536)) }, (_, i) => ({
-    listen: head + (low + i).toString(base),
-    port: second,
-  }));
 }
 
 /** `10.0.0.1:80`; without a port the address alone. */

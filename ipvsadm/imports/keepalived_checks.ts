@@ -4,7 +4,8 @@
  * @module
  */
 import type { Import, ImportedCheck } from "./imported.ts";
-import type { Statement } from "./keepalived_syntax.ts";
+import { isOn, type Statement } from "./keepalived_syntax.ts";
+import { scriptWords } from "./keepalived_words.ts";
 
 /** keepalived's defaults, seconds. */
 const DEFAULTS = { interval: 60, timeout: 5 } as const;
@@ -148,7 +149,7 @@ class Checker {
   }
 
   misc(): ImportedCheck {
-    const command = (this.#value("misc_path") ?? "").split(/\s+/).filter((word) => word !== "");
+    const command = scriptWords(this.#value("misc_path") ?? "");
     if (command.length === 0) {
       this.#warn(this.#checker, "MISC_CHECK without misc_path; the check is off");
       return "off";
@@ -166,7 +167,7 @@ class Checker {
   }
 
   udp(): ImportedCheck {
-    const payload = this.#value("payload");
+    const payload = this.#checker.block.find((one) => one.words[0] === "payload")?.words.slice(1);
     const reply = this.#checker.block.find((one) => one.words[0] === "require_reply");
     if (reply !== undefined) {
       this.#warn(
@@ -175,7 +176,11 @@ class Checker {
       );
       return "off";
     }
-    return { type: "udp", ...this.timing(), ...(payload === undefined ? {} : { send: { hex: payload } }) };
+    return {
+      type: "udp",
+      ...this.timing(),
+      ...(payload === undefined ? {} : { send: { hex: hexBytes(payload) } }),
+    };
   }
 
   #warn({ file, line }: Statement, message: string): void {
@@ -191,12 +196,19 @@ class Checker {
     return [...this.#checker.block, ...this.#outer].find((one) => one.words[0] === name)?.words[1];
   }
 
+  /** The innermost level that has the switch says whether it is on. */
   #says(name: string): boolean {
-    return [...this.#checker.block, ...this.#outer].some((one) => one.words[0] === name);
+    const said = [...this.#checker.block, ...this.#outer].find((one) => one.words[0] === name);
+    return said !== undefined && isOn(said);
   }
 
   #number(name: string): number | undefined {
     const text = this.#value(name);
     return text !== undefined && /^\d+(\.\d+)?$/.test(text) ? Number(text) : undefined;
   }
+}
+
+/** keepalived's free form, `Ab12f 3`: two digits are a byte, and so is one that is left over in a word. */
+function hexBytes(words: readonly string[]): string {
+  return words.flatMap((word) => word.match(/..?/g) ?? []).map((it) => it.padStart(2, "0")).join("");
 }

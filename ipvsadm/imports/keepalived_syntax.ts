@@ -5,6 +5,7 @@
  */
 import { ValueError } from "../../errors.ts";
 import type { Import } from "./imported.ts";
+import { wordsOf } from "./keepalived_words.ts";
 
 /** One statement with its block, if it has one. */
 export interface Statement {
@@ -14,13 +15,18 @@ export interface Statement {
   readonly block: Statement[];
 }
 
+/** Whether a switch such as `alpha` is on: the word alone means yes. */
+export function isOn({ words: [, value = "yes"] }: Statement): boolean {
+  return !["no", "off", "false"].includes(value.toLowerCase());
+}
+
 /** How included files are found; passed in. */
 export interface IncludeReader {
-  /** Texts of the files that a pattern names, relative to the including file. */
+  /** Texts of the files that a pattern names, relative to the including file; none where there are none. */
   read(pattern: string, from: string): Promise<readonly { readonly path: string; readonly text: string }[]>;
 }
 
-/** Files within files; more is a circle. */
+/** Files within files, and definitions within definitions; more is a circle. */
 const DEPTH = 16;
 
 /**
@@ -71,8 +77,19 @@ class Reader {
   async #line(text: string, file: string, line: number, depth: number): Promise<void> {
     const [, name, value] = /^\s*\$(\w+)\s*=\s*(.*?)\s*$/.exec(text) ?? [];
     if (name !== undefined) {
+      if (value?.endsWith("\\")) {
+        throw invalid(
+          file,
+          line,
+          `$${name} goes over several lines, which is not read: write them out where it is used`,
+        );
+      }
       this.#definitions.set(name, value ?? "");
       return;
+    }
+    const [, repeated] = /^\s*(~(?:SEQx?|LST))\(/.exec(text) ?? [];
+    if (repeated !== undefined) {
+      throw invalid(file, line, `${repeated} is not read: write the lines out that it makes`);
     }
     const words = wordsOf(this.#expanded(text));
     if (words[0]?.startsWith("@")) {
@@ -80,9 +97,11 @@ class Reader {
       return;
     }
     if (/^include[a-z]*$/.test(words[0] ?? "")) {
-      for (const included of await this.#includes.read(words[1] ?? "", file)) {
-        await this.read(included.text, included.path, depth + 1);
+      const found = await this.#includes.read(words[1] ?? "", file);
+      if (found.length === 0) {
+        this.#import.warn(file, line, `${words[0]}: there is no file ${words[1]}; left out`);
       }
+      for (const included of found) await this.read(included.text, included.path, depth + 1);
       return;
     }
     this.#statements(words, file, line);
@@ -115,19 +134,14 @@ class Reader {
     return statement;
   }
 
-  #expanded(text: string): string {
-    return text.replace(/\$\{?(\w+)\}?/g, (all, name: string) => this.#definitions.get(name) ?? all);
+  /** A value may name definitions of its own, which count as they are now. */
+  #expanded(text: string, depth = 0): string {
+    const expanded = text.replace(
+      /\$\{?(\w+)\}?/g,
+      (all, name: string) => this.#definitions.get(name) ?? all,
+    );
+    return expanded === text || depth >= DEPTH ? expanded : this.#expanded(expanded, depth + 1);
   }
-}
-
-/** Words and braces; `!` and `#` begin a comment, double quotes keep blanks. */
-function wordsOf(text: string): string[] {
-  const words: string[] = [];
-  for (const [, quoted, comment, word] of text.matchAll(/"([^"]*)"|([!#].*)|([{}]|[^\s{}"!#]+[^\s{}"]*)/g)) {
-    if (comment !== undefined) break;
-    words.push(quoted ?? word ?? "");
-  }
-  return words;
 }
 
 function invalid(file: string, line: number, what: string): ValueError {

@@ -41,8 +41,14 @@ Deno.test("import: what no program wrote, and braces that do not match, are said
   for (
     const [text, says] of [
       ["hello\n", /neither output of ipvsadm -S nor/],
+      ["\x7fELF\0\n-A -t 10.0.0.1:80\n", /neither output of ipvsadm -S nor/],
       ["virtual_server 10.0.0.1 80 {\n", /:1: the block of virtual_server is not closed/],
       ["virtual_server 10.0.0.1 80 {\n}\n}\n", /:3: a } too many/],
+      [
+        "$RS= \\\nreal_server 10.1.0.1 80 { \\\n}\nvirtual_server 10.0.0.1 80 {\n$RS\n}\n",
+        /:1: \$RS goes over several lines/,
+      ],
+      ["virtual_server 10.0.0.1 80 {\n ~SEQ(N, 1, 3) real_server 10.1.0.$N 80\n}\n", /:2: ~SEQ is not read/],
       ["virtual=10.0.0.1:80\n  what is this\n", /:2: not a setting/],
     ] as const
   ) {
@@ -53,6 +59,19 @@ Deno.test("import: what no program wrote, and braces that do not match, are said
     assert.equal(code, 1);
     await Deno.remove(path);
   }
+});
+
+Deno.test("import: - is standard input", async () => {
+  let stdout = "";
+  const code = await runCommandLine(["import", "-"], {
+    stdout: (text) => stdout += text,
+    stderr: () => {},
+    env: () => undefined,
+    stdin: () => Promise.resolve("-A -t 192.0.2.80:80 -s rr\n"),
+    isTerminal: false,
+  });
+  assert.equal(code, 0);
+  assert.match(stdout, /from standard input\n[^]*listen: 192\.0\.2\.80:80/);
 });
 
 Deno.test("export: an imported dump, exported, is the dump again", async () => {
