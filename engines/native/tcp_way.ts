@@ -76,8 +76,9 @@ export class TcpWay implements Unfinished {
   #run = 0;
   #smallTurns = 0;
   #isQueued = false;
-  /** Bytes that the director has not been told of. */
+  /** Bytes that the director has not been told of, and whether it has to hear of this stream. */
   #uncounted = 0;
+  #isUntold = false;
   /** Waits in the worker's list for the next telling. */
   #isListed = false;
   #error = 0;
@@ -99,6 +100,7 @@ export class TcpWay implements Unfinished {
     this.#run = 0;
     this.#smallTurns = 0;
     this.#uncounted = 0;
+    this.#isUntold = false;
   }
 
   /** Gives back what it holds. */
@@ -158,14 +160,8 @@ export class TcpWay implements Unfinished {
   }
 
   #count(moved: number): void {
-    const { clock, uncounted } = this.#parts;
-    this.lastMs = clock.nowMs;
     this.#uncounted += moved;
-    if (clock.isTold) this.tellCount();
-    else if (!this.#isListed) {
-      this.#isListed = true;
-      uncounted.push(this);
-    }
+    this.#noteProgress();
     if (moved >= BULK_TURN_BYTES) {
       this.#run += moved;
       this.#smallTurns = 0;
@@ -175,19 +171,31 @@ export class TcpWay implements Unfinished {
     }
   }
 
+  /** The stream is not idle; that its target takes what was read long ago says so too. */
+  #noteProgress(): void {
+    const { clock, uncounted } = this.#parts;
+    this.lastMs = clock.nowMs;
+    this.#isUntold = true;
+    if (clock.isTold) this.tellCount();
+    else if (!this.#isListed) {
+      this.#isListed = true;
+      uncounted.push(this);
+    }
+  }
+
   /** Tells the director what has been moved since it was told last: not for each chunk, which would cost more than a copy. */
   tellCount(): void {
     this.#isListed = false;
-    const bytes = this.#takeCount();
-    if (bytes === 0) return;
+    if (!this.#isUntold) return;
     const { traffic, clock } = this.#parts;
-    traffic.segment(this.#owner.flow, this.direction, TCP_FLAG.ack, bytes, clock.nowMs);
+    traffic.segment(this.#owner.flow, this.direction, TCP_FLAG.ack, this.#takeCount(), clock.nowMs);
     this.#owner.bytesTold();
   }
 
   #takeCount(): number {
     const bytes = this.#uncounted;
     this.#uncounted = 0;
+    this.#isUntold = false;
     return bytes;
   }
 
@@ -224,6 +232,7 @@ export class TcpWay implements Unfinished {
     const from = this.#keptFrom;
     const sent = this.#send(addressBehind(kept.address, from), this.#keptTo - from);
     if (sent < 0) return MOVED.targetBroke;
+    if (sent > 0) this.#noteProgress();
     this.#keptFrom = from + sent;
     if (this.#keptFrom < this.#keptTo) return this.#waitForTarget();
     this.#kept = undefined;
@@ -312,7 +321,9 @@ export class TcpWay implements Unfinished {
 
   /** `some`: the pipe is empty and given back. */
   #emptyPipe(pipe: Pipe): Moved {
+    const { bytes } = pipe;
     const outcome = this.#fromPipe(pipe);
+    if (pipe.bytes < bytes) this.#noteProgress();
     if (outcome === MOVED.some) this.#givePipe(pipe);
     return outcome;
   }
