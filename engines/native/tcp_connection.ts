@@ -125,7 +125,6 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
   start(awaitsHeader: boolean): void {
     this.#parts.timers.stop(this.id);
     this.#client.watch(false);
-    this.#client.isWritable = true;
     if (!awaitsHeader) {
       this.#decide();
       return;
@@ -167,27 +166,29 @@ export class TcpConnection implements SideOwner, WayOwner, TargetWaiter, EndedFa
   }
 
   #errorSeen(side: TcpSide): void {
-    if (side === this.#server && this.#stage === STAGE.connecting) {
-      const errno = this.#parts.sockets.takeError(side.descriptor);
-      if (!isReset(errnoName(errno))) return this.#connectFailed(errno);
-      // It answered, and broke off before this thread looked: a refusal has an error of its own.
-      side.errno = errno;
-      this.#connected();
-      if (this.isFlowing) this.sideBroke(side, errno);
-      return;
+    const errno = this.#parts.sockets.takeError(side.descriptor);
+    if (side !== this.#server || this.#stage !== STAGE.connecting) {
+      return this.sideBroke(side, errno || ERRNO.ECONNRESET);
     }
-    // What came before the reset is still passed on.
-    const from = side === this.#client ? this.#input : this.#output;
-    if (this.#stage === STAGE.flowing && !from.isDone) from.pump();
-    if (this.isLive && side.isOpen) {
-      this.sideBroke(side, this.#parts.sockets.takeError(side.descriptor) || ERRNO.ECONNRESET);
-    }
+    if (!isReset(errnoName(errno))) return this.#connectFailed(errno);
+    // It answered, and broke off before this thread looked: a refusal has an error of its own.
+    side.errno = errno;
+    this.#connected();
+    if (this.isFlowing) this.sideBroke(side, errno);
   }
 
   sideBroke(side: TcpSide, errno: number): void {
     const isClient = side === this.#client;
+    const from = isClient ? this.#input : this.#output;
+    if (side.errno === 0) {
+      // Whoever saw the error has taken it: a read would find the end of the stream.
+      side.errno = errno;
+      side.isReadable = true;
+      // What came before a reset is still passed on.
+      if (this.isFlowing && !from.isDone) from.pump();
+    }
     const reason = !isReset(errnoName(errno)) ? "error" : isClient ? "client-reset" : "server-reset";
-    this.end(reason, isClient ? DIRECTION.input : DIRECTION.output);
+    this.end(reason, from.direction);
   }
 
   #readHeader(): void {

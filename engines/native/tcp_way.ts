@@ -44,7 +44,7 @@ export interface WayOwner {
   readonly isFlowing: boolean;
   /** The end of the stream was passed on. */
   wayDone(way: TcpWay): void;
-  /** A socket broke off with this error number. */
+  /** A socket broke off with this error number. What it sent before may still wait to be read, if it was a write that failed. */
   sideBroke(side: TcpSide, errno: number): void;
   /** The director was told of bytes; their packets are still to be counted. */
   bytesTold(): void;
