@@ -1,6 +1,9 @@
 /** A worker that dies: its connections are gone and counted, the others go on, and there is a new one. */
 import assert from "node:assert/strict";
+import { CALL, FlightRing } from "../../../director/flight_ring.ts";
 import { NativeEngine } from "../../../engines/native/native.ts";
+import { TCP_FLAG } from "../../../net/flow.ts";
+import { SeededRandom } from "../../../net/random.ts";
 import { member as one } from "../../conformance/engines/tcp_native_engine.ts";
 import { member as two } from "../../conformance/engines/tcp_native_pair_engine.ts";
 import { openSetting, type TcpFamilyMember, type TcpSetting } from "../../conformance/engines/tcp_setting.ts";
@@ -98,5 +101,40 @@ Deno.test({
     assert.ok(isHeldElsewhere());
     kill(setting, running);
     await server.next();
+  },
+});
+
+Deno.test({
+  name: "native: what a worker recorded in the turn in which it died can be read",
+  ignore,
+  fn: async () => {
+    const ring = FlightRing.create({ shared: true, rows: 4_096 });
+    const recorded: TcpFamilyMember = {
+      ...one,
+      makeEngine: (parts) =>
+        new NativeEngine({
+          ...parts,
+          random: new SeededRandom(1),
+          workers: 1,
+          connectionEntries: 64,
+          flights: [ring.buffer],
+        }),
+    };
+    await withSetting(recorded, async (setting) => {
+      const { engine, clock } = setting;
+      assert.ok(engine instanceof NativeEngine);
+      const { server, destination } = await setting.addServer();
+      const { client } = await setting.pair(server);
+      // While it is busy with the first of these, the others come: all are obeyed in one turn.
+      const obeyed = engine.advance(Array(1_000).fill(clock.nowMs()));
+      engine.destinationRemoved(destination, true);
+      kill(setting, 1);
+      await obeyed;
+      assert.equal(await client.ended, "reset");
+      await setting.events.until("the loss is told", () => setting.events.troubles.length > 0);
+      assert.deepEqual(setting.events.endings.map((it) => it.reason), ["destination-removed"]);
+      const last = ring.rows().findLast((it) => it.call === CALL.segment);
+      assert.equal(last?.flags, TCP_FLAG.rst);
+    });
   },
 });

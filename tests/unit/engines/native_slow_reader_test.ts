@@ -67,14 +67,16 @@ class SlowClient implements Disposable {
   }
 }
 
-for (const [whose, idleTimeoutMs] of [["the service's", IDLE_MS], ["the director's", undefined]] as const) {
+const WHOSE = { "the service's": { idleTimeoutMs: IDLE_MS }, "the director's": {} };
+
+for (const [whose, options] of Object.entries(WHOSE)) {
   Deno.test({
     name: `native: a client that takes what a pipe holds bit by bit is not idle, by ${whose} time-out`,
     ignore: Deno.build.os !== "linux",
     fn: async () => {
       const clock = new ManualClock();
-      await using setting = await openSetting(member, { clock, options: { idleTimeoutMs } });
-      if (idleTimeoutMs === undefined) setting.director.setTimeouts({ tcpMs: IDLE_MS });
+      await using setting = await openSetting(member, { clock, options });
+      if (!("idleTimeoutMs" in options)) setting.director.setTimeouts({ tcpMs: IDLE_MS });
       const { server } = await setting.addServer();
       shortenQueue(setting);
       using client = new SlowClient(setting);
