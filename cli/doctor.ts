@@ -16,6 +16,7 @@ import { SystemHost } from "../doctor/system_host.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { FORWARDING_METHOD_NAMES } from "../modes/registry.ts";
 import { IpAddress } from "../net/address.ts";
+import { parseVirtualAddress } from "../realserver/setup.ts";
 import { type CliContext, type Command, type ParsedArgs, textOption } from "./command.ts";
 import { diagnosisText } from "./doctor_text.ts";
 import { knownName, optionValue, wholeNumberOption } from "./options.ts";
@@ -105,7 +106,7 @@ function questionsOf(
   }
   const portText = textOption(args, "port");
   const port = portText === undefined ? 0 : wholeNumberOption("--port", portText, 1, 65_535);
-  const virtualAddress = optionValue("--vip", vip, IpAddress.parse);
+  const virtualAddress = optionValue("--vip", vip, parseVirtualAddress);
   return [{
     mode: knownName("mode", textOption(args, "mode") ?? "dr", FORWARDING_METHOD_NAMES),
     virtualAddress,

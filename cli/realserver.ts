@@ -4,9 +4,8 @@
  * @module
  */
 import { EXIT, SystemError, UsageError } from "../errors.ts";
-import { IpAddress } from "../net/address.ts";
 import { type HostMemory, RealServerHost } from "../realserver/host.ts";
-import { addressCommands, type RealServerPlan } from "../realserver/setup.ts";
+import { addressCommands, parseVirtualAddress, type RealServerPlan } from "../realserver/setup.ts";
 import { TunnelEnd } from "../realserver/tunnel_end.ts";
 import { type Command, type ParsedArgs, textOption } from "./command.ts";
 import { optionValue, wholeNumberOption } from "./options.ts";
@@ -143,7 +142,7 @@ function readPlan(args: ParsedArgs): RealServerPlan {
   const virtualAddresses = optionValue(
     "--vip",
     vip,
-    (text) => text.split(",").map((it) => IpAddress.parse(it.trim())),
+    (text) => text.split(",").map(parseVirtualAddress),
   );
   return { mode, virtualAddresses, interface: textOption(args, "interface") ?? "eth0" };
 }

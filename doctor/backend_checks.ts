@@ -23,6 +23,8 @@ export interface BackendQuestion {
 /** Everything that is wrong with this host as a real server. */
 export function backendFindings(host: Host, question: BackendQuestion): Finding[] {
   if (question.mode === "nat") return [...natServer(host, question), ...clientRoute(host, question)];
+  // Director and real server on one host: no neighbour is there to be told or to keep from it.
+  if (question.virtualAddress.isLoopback) return [...application(host, question)];
   return [
     ...ownsTheAddress(host, question),
     ...hidesTheAddress(host, question),

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { IpAddress } from "../net/address.ts";
+import { ValueError } from "../errors.ts";
+import { IpAddress } from "../net/address.ts";
 
 /** Device that tunnel packets come out of. */
 export const TUNNEL_DEVICE = "lvsd0";
@@ -29,6 +30,21 @@ export interface WantedSwitch {
 
 /** `rp_filter`: a packet is dropped when its source is not reached through the interface by which it came. */
 const STRICT = 1;
+
+/**
+ * A virtual address as people write it.
+ *
+ * @throws {ValueError} `ADDRESS_INVALID`; `VIP_LOOPBACK`: every host has it, and taking it from lo breaks the host
+ */
+export function parseVirtualAddress(text: string): IpAddress {
+  const address = IpAddress.parse(text.trim());
+  if (!address.isLoopback) return address;
+  throw new ValueError(
+    "VIP_LOOPBACK",
+    `${address} is every host's own loopback address; name the address that clients connect to`,
+    { value: text },
+  );
+}
 
 /** Commands that give the host the virtual addresses, without telling anybody. */
 export function addressCommands(plan: RealServerPlan, verb: "add" | "del"): string[][] {

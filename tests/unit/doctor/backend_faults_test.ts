@@ -172,6 +172,12 @@ Deno.test("doctor, real server: nothing is wrong with a sound one", () => {
   assert.deepEqual(backendFindings(readyHost(), question(TUN)), []);
 });
 
+Deno.test("doctor, real server: a virtual address on loopback is hidden from nobody, and stays where it is", () => {
+  const virtualAddress = IpAddress.parse("127.0.0.1");
+  const ids = backendFindings(new FakeHost(), question({ virtualAddress })).map((it) => it.id);
+  assert.deepEqual(ids.filter((it) => /^(vip|arp)-/.test(it)), []);
+});
+
 Deno.test("doctor, real server: 2 is loose, and the larger of all and the interface counts", () => {
   const host = readyHost().set("net.ipv4.conf.all.rp_filter", 2).set("net.ipv4.conf.tunl0.rp_filter", 1);
   assert.deepEqual(backendFindings(host, question(TUN)), []);
