@@ -4,6 +4,7 @@
  * @module
  */
 import { runCommandLine } from "./cli/cli.ts";
+import { SystemError } from "./errors.ts";
 
 /** As a shell tells of a program that SIGPIPE ended: 128 + 13. */
 const READER_GONE = 141;
@@ -17,7 +18,10 @@ if (import.meta.main) {
     } catch (error) {
       // `lvsd schema | head`: Deno takes SIGPIPE away, so the end that it means is made here.
       if (error instanceof Deno.errors.BrokenPipe) Deno.exit(READER_GONE);
-      throw error;
+      // Who could be told of standard error that does not take a word?
+      if (output === Deno.stderr) return;
+      const why = error instanceof Error ? error.message.replace(/ \(os error \d+\).*$/, "") : String(error);
+      throw new SystemError("OUTPUT_UNWRITABLE", `standard output cannot be written: ${why}`, {}, error);
     }
   };
   const code = await runCommandLine(Deno.args, {

@@ -12,6 +12,8 @@ import { counted } from "./table.ts";
 import { versionLine } from "./version.ts";
 
 const HELP_WORDS: readonly string[] = ["help", "--help", "-h"];
+/** What they name cannot be "". */
+const FILE_OPTIONS: readonly string[] = ["config", "state", "output", "socket"];
 const VERSION_WORDS: readonly string[] = ["version", "--version", "-v"];
 
 /**
@@ -80,7 +82,16 @@ function commandOf(name: string): ListedCommand {
 
 function parse(name: string, command: Command, words: readonly string[]): ParsedArgs {
   const { least, most } = command.positionals ?? { least: 0, most: 0 };
-  const parsed = parseOptions(words, command.options, `${name}: `);
+  const parsed = parseOptions(
+    words.filter((it) => !command.fillers?.includes(it)),
+    command.options,
+    `${name}: `,
+  );
+  // `-c "$FILE"` of a variable that is not set.
+  const empty = FILE_OPTIONS.find((it) => parsed.values[it] === "");
+  if (empty !== undefined) {
+    throw new UsageError("BAD_OPTION", `${name}: --${empty} is empty; name a file`, { option: empty });
+  }
   const count = parsed.positionals.length;
   if (count < least || count > most) {
     const wanted = most === 0

@@ -35,6 +35,8 @@ export interface Command {
   readonly options: ParseArgsOptionsConfig;
   /** How many words without a dash it takes; none when absent. */
   readonly positionals?: { readonly least: number; readonly most: number };
+  /** Words that mean nothing by themselves, as an arrow, and would be taken for options. */
+  readonly fillers?: readonly string[];
   /** Everything behind the name is its own affair, `--help` too, and comes as positionals. */
   readonly takesWordsAsTheyAre?: true;
   /** @returns the exit code, see `EXIT` */

@@ -59,6 +59,7 @@ Examples:
     ...DAEMON_OPTIONS,
   },
   positionals: { least: 1, most: 5 },
+  fillers: ["->"],
 
   async run(args, context) {
     const text = flowText(args.positionals);
@@ -137,7 +138,7 @@ export function formatExplanation(explanation: Explanation): string {
   const known = (it: Explanation["entry"]) =>
     it === null ? "none" : `${it.destination} ${it.state}, ${it.expiresSeconds} s left`;
   const facts = [
-    ["service", service === null ? "none" : `${service}, scheduler ${scheduler}`],
+    ["service", [service ?? "none", ...(scheduler === null ? [] : [`scheduler ${scheduler}`])].join(", ")],
     ...rules.map((rule, i) => [i === 0 ? "rules" : "", rule]),
     ["entry", known(entry)],
     ["template", known(template)],

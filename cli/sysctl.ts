@@ -81,6 +81,11 @@ interface Wish {
 function parseWish(word: string): Wish {
   const equals = word.indexOf("=");
   const name = bareSysctlName((equals < 0 ? word : word.slice(0, equals)).trim());
+  if (name === "") {
+    throw new UsageError("NAME_MISSING", `sysctl: "${word}" has no name; write NAME=VALUE without blanks`, {
+      word,
+    });
+  }
   return { name, value: equals < 0 ? undefined : word.slice(equals + 1) };
 }
 

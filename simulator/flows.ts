@@ -7,10 +7,11 @@ import type { Director } from "../director/director.ts";
 import type { ServiceKey } from "../director/specs.ts";
 import { ValueError } from "../errors.ts";
 import { IpAddress } from "../net/address.ts";
-import type { Endpoint } from "../net/endpoint.ts";
+import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
 import { Flow, PROTOCOL } from "../net/flow.ts";
 import { LineWords } from "./line_words.ts";
 import type { FlowDescription, ServiceReference } from "./script.ts";
+import { protocolName } from "./script_writer.ts";
 import { readFlow } from "./step_reader.ts";
 import { LineMistake, tokensOf } from "./tokens.ts";
 
@@ -56,6 +57,7 @@ export function flowOf(description: FlowDescription, directory: Directory): Flow
     ? directory.service(through)
     : named ?? ("address" in to ? listenerOf(director, number, to, client) : undefined);
   const virtual = "address" in to ? to : addressOf(key);
+  if (key !== undefined && "protocol" in key) refuseStranger(key, number, client);
   const heard = listener === undefined ? undefined : director.serviceView(listener).key;
   const flow = Flow.between(number, client, onHost(virtual, heard, client));
   flow.mark = mark ?? (key !== undefined && "mark" in key ? key.mark : 0);
@@ -91,6 +93,21 @@ function listenerOf(
     (key.address.isUnspecified || address.isUnspecified) && takes(key.address, client.address)
   );
   return found?.handle;
+}
+
+/** A service is named whose listener such a flow cannot come to. */
+function refuseStranger(
+  key: Extract<ServiceKey, { protocol: number }>,
+  protocol: number,
+  client: Endpoint,
+): void {
+  if (protocol === key.protocol && takes(key.address, client.address)) return;
+  const flow = protocol === key.protocol ? `IPv${client.address.family}` : protocolName(protocol);
+  throw new ValueError(
+    "FLOW_INVALID",
+    `the service is ${protocolName(key.protocol)} ${formatEndpoint(key)}: no flow of ${flow} comes to it`,
+    {},
+  );
 }
 
 /** `[::]` takes clients of both families, every other address those of its own. */

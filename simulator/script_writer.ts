@@ -153,6 +153,7 @@ function formatFlags(flags: number): string {
   return text === "" ? "0" : text;
 }
 
-function protocolName(protocol: number): string {
+/** `tcp`; the number of a protocol without a name. */
+export function protocolName(protocol: number): string {
   return Object.entries(PROTOCOL).find(([, number]) => number === protocol)?.[0] ?? `${protocol}`;
 }

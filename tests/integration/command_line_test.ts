@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { EXIT } from "../../errors.ts";
 import { freePort } from "../peers/free_port.ts";
-import { lvsdProgram } from "../peers/lvsd_command.ts";
+import { lvsdCommand, lvsdProgram } from "../peers/lvsd_command.ts";
 
 function lvsd(...words: string[]): Promise<{ code: number; text: string }> {
   return lvsdWith(`${Deno.makeTempDirSync()}/control.sock`, ...words);
@@ -64,6 +64,32 @@ const ROWS: { words: string[]; code: number; says: RegExp }[] = [
     code: EXIT.usage,
     says: /no mode "drr"; there are nat, dr, tun; did you mean "dr"\?\n/,
   },
+  {
+    words: ["doctor", "--backend", "--vip", "127.0.0.1"],
+    code: EXIT.usage,
+    says: /^lvsd: --vip: 127\.0\.0\.1 is every host's own loopback address/,
+  },
+  {
+    words: ["realserver", "dr", "--vip", "10.1.0.100, ::1", "--undo"],
+    code: EXIT.usage,
+    says: /^lvsd: --vip: ::1 is every host's own loopback address/,
+  },
+  {
+    words: ["sysctl", "drop_entry", "=", "1"],
+    code: EXIT.usage,
+    says: /^lvsd: sysctl: "=" has no name; write/,
+  },
+  { words: ["run", "-c", ""], code: EXIT.usage, says: /^lvsd: run: --config is empty; name a file\n/ },
+  {
+    words: ["status", "--socket", ""],
+    code: EXIT.usage,
+    says: /^lvsd: status: --socket is empty; name a file\n/,
+  },
+  {
+    words: ["explain", "10.0.0.7:1", "->", ":80", "-c", "/nope"],
+    code: EXIT.unavailable,
+    says: /no file \/nope/,
+  },
   { words: ["realserver", "dr", "--vip", "foo"], code: EXIT.usage, says: /^lvsd: --vip: "foo"/ },
   {
     words: ["realserver", "dr", "--vip", "10.1.0.100", "--check", "--undo"],
@@ -112,6 +138,17 @@ Deno.test("output that nobody reads any more ends a command as SIGPIPE does, wit
   await child.stdout.cancel();
   const said = await new Response(child.stderr).text();
   assert.deepEqual({ code: (await child.status).code, said }, { code: 141, said: "" });
+});
+
+Deno.test("output that cannot be written is told in words", async () => {
+  const [program, ...words] = lvsdCommand(["schema"]);
+  const shell = new Deno.Command("sh", { args: ["-c", 'exec "$0" "$@" > /dev/full', program, ...words] });
+  const { code, stderr } = await shell.output();
+  assert.match(
+    new TextDecoder().decode(stderr),
+    /^lvsd: standard output cannot be written: No space left[^\n]*\n$/,
+  );
+  assert.equal(code, EXIT.unavailable);
 });
 
 Deno.test("a port in use and an admin port in use are named, with what to do", async () => {

@@ -97,3 +97,15 @@ Deno.test("explain: what is no flow is told how to write one", () => {
     message: /write for example tcp 10\.0\.0\.7:40000 -> :8080/,
   });
 });
+
+Deno.test("explain: a service that is named has its own protocol and family", () => {
+  const world = after(`${WEB}service tcp:[::]:81 rr\nadd tcp:[::]:81 10.1.0.1:80\n`);
+  const named = (flow: string) => ask(world, flow);
+  assert.throws(() => named("udp 192.0.2.9:9 -> tcp:10.0.0.1:80"), {
+    message: "the service is tcp 10.0.0.1:80: no flow of udp comes to it",
+  });
+  assert.throws(() => named("[2001:db8::9]:9 -> tcp:10.0.0.1:80"), {
+    message: "the service is tcp 10.0.0.1:80: no flow of IPv6 comes to it",
+  });
+  assert.equal(named("192.0.2.9:9 -> tcp:[::]:81").answer, "10.1.0.1:80");
+});
