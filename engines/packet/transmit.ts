@@ -65,6 +65,7 @@ export class Transmit {
     if (route.isLocal) {
       if (isNat && this.#isMartian(passage, translation)) return VERDICT.drop;
       if (isNat) translateRequest(packet, translation, passage.isPartial);
+      passage.isHandled = true;
       return VERDICT.accept;
     }
     const isTunnel = translation.method === FORWARDING.tun;
@@ -88,6 +89,7 @@ export class Transmit {
     if (route.isLocal && this.#isMartian(passage, translation)) return VERDICT.drop;
     if (!route.isLocal && !this.#spendHop(passage, nowMs)) return VERDICT.stolen;
     translateQuotedRequest(packet, quoted, translation);
+    passage.isHandled = true;
     return route.isLocal ? VERDICT.accept : this.#dispatch(passage, translation, route, nowMs);
   }
 

@@ -193,6 +193,40 @@ export const persistenceCases: Cases = {
     assert.equal(template(director)?.virtual.port, 0);
   },
 
+  "FTP's control and data connections share one template: port 21, 20, and all from 1024 on, of TCP alone": (
+    make,
+  ) => {
+    const director = make();
+    const service = director.addService(tcpService("10.99.0.1:21", { persistence: THIRTY_SECONDS }), 0);
+    for (const last of [1, 2]) director.addDestination(service, destination(`10.2.0.${last}:2121`), 0);
+    assert.deepEqual(
+      [21, 20, 1_024, 50_000].map((port) => host(director, `192.0.2.1:${port + 1}`, 0, `10.99.0.1:${port}`)),
+      ["10.2.0.2:2121", "10.2.0.2:20", "10.2.0.2:1024", "10.2.0.2:50000"],
+    );
+    assert.deepEqual([director.templateCount, template(director)?.controls], [1, 4]);
+    const view = template(director);
+    assert.deepEqual([view?.virtual.port, view?.destination.port], [0, 0]);
+    const others = [tcp("192.0.2.1:1", "10.99.0.1:1023"), udp("192.0.2.1:1", "10.99.0.1:1024")];
+    for (const flow of others) assert.equal(from(director, flow, SYN, 0).reason, DROP_REASON.noService);
+  },
+
+  "another timeout or netmask is for the templates to come": (make) => {
+    const director = make();
+    const { service } = withThree(director);
+    const old = host(director, "192.0.2.1:1", 0);
+    const edit = (persistence: PersistenceSpec) =>
+      director.editService(service, tcpService("10.99.0.1:80", { persistence }), 0);
+    edit({ timeoutMs: 90_000, prefixLength: 32 });
+    assert.equal(host(director, "192.0.2.1:2", 10_000), old);
+    assert.equal(template(director)?.expiresMs, 30_000, "the time that the template was made with");
+    host(director, "192.0.2.2:1", 10_000);
+    const times = () => [...director.connections()].filter((it) => it.isTemplate).map((it) => it.expiresMs);
+    assert.deepEqual(times(), [30_000, 90_000]);
+    edit({ timeoutMs: 90_000, prefixLength: 24 });
+    assert.notEqual(host(director, "192.0.2.1:3", 10_000), old, "192.0.2.1 is not 192.0.2.0");
+    assert.equal(director.templateCount, 3);
+  },
+
   "one-packet datagrams use the template and leave no trace on it": (make) => {
     const director = make();
     const service = director.addService(

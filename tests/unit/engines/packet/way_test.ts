@@ -2,6 +2,7 @@
  * A packet's way: rules, marks, neighbours, fragments, VLANs, what is not for the director, and calls over UDP.
  */
 import assert from "node:assert/strict";
+import { HEADROOM_BYTES } from "../../../../engines/packet/passage.ts";
 import { PRIORITY } from "../../../../hooks/hook.ts";
 import type { Chain } from "../../../../hooks/rule.ts";
 import { RuleSet } from "../../../../hooks/rule_set.ts";
@@ -324,5 +325,18 @@ Deno.test("a datagram whose checksum is left to a network card leaves in fragmen
     assert.ok(header !== undefined);
     const pseudo = pseudoHeaderSum(header.bytes, header.addressesAt, 4, 17, datagram.length);
     assert.equal(checksumOf(datagram, 0, datagram.length, pseudo), 0, method);
+  }
+});
+
+Deno.test("a request of the host itself to a server on the host passes the director once", () => {
+  for (const method of ["nat", "dr"] as const) {
+    const wire = new Wire();
+    const service = wire.serve(VIP, "tcp", [{ at: "10.1.0.1", method }]);
+    const bytes = ipPacket({ ...syn, source: "10.1.0.1" });
+    const buffer = new Uint8Array(HEADROOM_BYTES + bytes.length);
+    buffer.set(bytes, HEADROOM_BYTES);
+    wire.packets.sendFromHost(buffer, HEADROOM_BYTES, buffer.length, wire.nowMs);
+    const { connections, inPackets } = wire.director.serviceView(service).statistics;
+    assert.deepEqual([connections, inPackets], [1, 1], method);
   }
 });
