@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import type { Director } from "../../../director/director.ts";
 import type { EndCause } from "../../../director/entries.ts";
+import { SCTP_EVENT } from "../../../director/sctp_states.ts";
 import { ACTION, DROP_REASON } from "../../../director/verdict.ts";
+import { PROTOCOL } from "../../../net/flow.ts";
 import {
   ACK,
   back,
@@ -10,6 +12,7 @@ import {
   close,
   counts,
   destination,
+  FIN,
   from,
   open,
   SYN,
@@ -35,6 +38,22 @@ function dropped(director: Director, count: number, firstPort = 1): number[] {
   }
   return numbers;
 }
+
+const EACH = 20;
+type Packet = readonly [way: "i" | "o", flags: number] | "secure";
+
+/** Ways into states, by name; of SCTP the flags are events. */
+const GROUPS: readonly [name: string, protocol: "tcp" | "sctp", ...packets: Packet[]][] = [
+  ["SYN_RECV", "tcp", ["i", SYN]],
+  ["SYNACK", "tcp", ["i", SYN], "secure", ["o", SYN | ACK]],
+  ["ESTABLISHED", "tcp", ["i", SYN], ["o", SYN | ACK], ["i", ACK]],
+  ["FIN_WAIT", "tcp", ["i", SYN], ["o", SYN | ACK], ["i", ACK], ["o", FIN | ACK]],
+  ["TIME_WAIT", "tcp", ["i", SYN], ["o", SYN | ACK], ["i", FIN | ACK]],
+  ["INIT1", "sctp", ["i", SCTP_EVENT.init]],
+  ["INIT", "sctp", ["i", SCTP_EVENT.init], ["i", SCTP_EVENT.init]],
+  ["C-SENT", "sctp", ["i", SCTP_EVENT.init], ["o", SCTP_EVENT.initAck]],
+  ["association", "sctp", ["i", SCTP_EVENT.init], ["o", SCTP_EVENT.cookieAck]],
+];
 
 /** Seconds go by until nothing of the table can have been left out. */
 function letSecondsPass(director: Director, fromMs: number, seconds: number): number {
@@ -195,5 +214,78 @@ export const defenceCases: Cases = {
     );
     director.advance(nowMs + 8_000_000);
     assert.deepEqual([director.connectionCount, director.templateCount], [0, 0]);
+  },
+
+  "drop_entry: half-open ones go by their state, quiet established ones later, all others stay": (make) => {
+    const dropped = new Map<string, number>();
+    const director = make({
+      connectionEntries: 1_024,
+      onExpire: (_entry, { cause, flow }) => {
+        const group = GROUPS[((flow.client[0] ?? 0) >>> 8 & 255) - 1]?.[0] ?? "";
+        if (cause === "dropped") dropped.set(group, (dropped.get(group) ?? 0) + 1);
+      },
+    });
+    director.addDestination(director.addService(tcpService(), 0), destination("10.2.0.1:80"), 0);
+    const sctp = { ...tcpService(), key: { ...tcpService("10.99.0.1:81").key, protocol: PROTOCOL.sctp } };
+    director.addDestination(director.addService(sctp, 0), destination("10.2.0.1:80"), 0);
+    director.setTimeouts({ tcpMs: 8_000_000, tcpFinMs: 8_000_000 });
+    for (const [i, [, protocol, ...packets]] of GROUPS.entries()) {
+      for (let host = 1; host <= EACH; host++) {
+        const flow = tcp(`192.0.${i + 1}.${host}:1`, protocol === "sctp" ? "10.99.0.1:81" : undefined);
+        flow.protocol = PROTOCOL[protocol];
+        director.sysctl.secure_tcp = protocol === "tcp" && packets[1] === "secure" ? 3 : 0;
+        for (const packet of packets) {
+          if (packet === "secure") continue;
+          const [way, flags] = packet;
+          (way === "i" ? from : back)(director, flow, flags, 0);
+        }
+      }
+    }
+    director.advance(0);
+    director.sysctl.drop_entry = 3;
+    let nowMs = letSecondsPass(director, 0, 59);
+    const most = (group: string) => (dropped.get(group) ?? 0) > EACH / 2;
+    assert.deepEqual(GROUPS.map(([group]) => [group, dropped.has(group)]).filter(([, it]) => it), [
+      ["SYN_RECV", true],
+      ["SYNACK", true],
+      ["INIT1", true],
+      ["INIT", true],
+    ]);
+    assert.ok(most("SYN_RECV") && most("SYNACK") && most("INIT"), JSON.stringify([...dropped]));
+    nowMs = letSecondsPass(director, nowMs, 600);
+    assert.ok(most("ESTABLISHED") && most("association"), JSON.stringify([...dropped]));
+    for (const stays of ["FIN_WAIT", "C-SENT"]) assert.equal(dropped.get(stays), undefined, stays);
+    director.advance(nowMs + 20_000_000);
+    assert.equal(director.connectionCount, 0);
+  },
+
+  "drop_entry: a template with a connection on it stays, one of a one-packet service until it is quiet": (
+    make,
+  ) => {
+    const director = make();
+    const persistence = { timeoutMs: 3_600_000, prefixLength: 32 };
+    for (const [port, onePacket] of [[53, false], [54, true]] as const) {
+      const service = director.addService(udpService(`10.99.0.1:${port}`, { persistence, onePacket }), 0);
+      director.addDestination(service, destination(`10.2.0.1:${port}`), 0);
+    }
+    const send = (port: number, nowMs: number) => {
+      for (let host = 1; host <= 20; host++) {
+        from(director, udp(`192.0.2.${host}:1`, `10.99.0.1:${port}`), 0, nowMs);
+      }
+    };
+    const templates = (port: number) =>
+      [...director.connections()].filter((it) => it.isTemplate && it.virtual.port === port).length;
+    send(53, 0);
+    send(54, 0);
+    director.advance(0);
+    director.sysctl.drop_entry = 3;
+    let nowMs = letSecondsPass(director, 0, 59);
+    assert.deepEqual([templates(53), templates(54)], [20, 20]);
+    for (let minute = 0; minute < 10; minute++) {
+      send(53, nowMs);
+      nowMs = letSecondsPass(director, nowMs, 59);
+    }
+    assert.equal(templates(53), 20);
+    assert.ok(templates(54) < 5, `${templates(54)} are left`);
   },
 };

@@ -216,6 +216,16 @@ export const openingCases: Cases = {
     assert.equal(spy.connectionCount, 1);
   },
 
+  "conn_reuse_mode 1: a SYN after a reset is scheduled too": (make) => {
+    const director = make();
+    const { a, b } = withTwo(director);
+    const flow = tcp("192.0.2.1:1");
+    assert.equal(open(director, flow, 0).destination, b);
+    from(director, flow, RST, 0);
+    const again = from(director, flow, SYN, 0);
+    assert.deepEqual([again.destination, again.isNew], [a, true]);
+  },
+
   "conn_reuse_mode 0 keeps the server, and a persistent connection always does": (make) => {
     for (const mode of [0, 1]) {
       const director = make();

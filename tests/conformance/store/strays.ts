@@ -154,6 +154,7 @@ export const strayCases: Cases = {
     assert.deepEqual([first.action, first.destination, first.isNew], [ACTION.bypass, -1, true]);
     const handle = director.addDestination(service, destination("10.2.0.1:0"), 0);
     director.sysctl.expire_nodest_conn = 1;
+    assert.equal(from(director, flow, SYN, 1).isNew, false, "no server of its own has weight 0");
     assert.equal(from(director, flow, ACK, 1).action, ACTION.bypass);
     assert.equal(back(director, flow, ACK, 1).action, ACTION.forward);
     assert.equal(icmp(director, marked(80), 1).action, ACTION.bypass);

@@ -36,7 +36,10 @@ export const trashCases: Cases = {
     const verdict = from(director, flow, ACK, 500_000);
     assert.deepEqual([verdict.action, verdict.reason], [ACTION.drop, DROP_REASON.destinationRemoved]);
     assert.equal(director.drops.destinationRemoved, 1);
+    const { outPackets } = director.totals();
     assert.equal(back(director, flow, ACK, 100_000).action, ACTION.forward, "answers still pass");
+    assert.equal(director.totals().outPackets, outPackets, "and are counted nowhere");
+    assert.equal(director.destinationView(b).statistics.outPackets, 1);
     director.advance(1_000_000);
     assert.equal(director.connectionCount, 0);
   },
