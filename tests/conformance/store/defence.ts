@@ -178,6 +178,24 @@ export const defenceCases: Cases = {
     for (const flow of living) assert.equal(from(director, flow, ACK, 59_000).isNew, false);
   },
 
+  "drop_entry 1: the table is looked at while entries are short, and only then": (make) => {
+    let available = 5_000;
+    const director = make({ availableEntries: () => available });
+    withOne(director);
+    director.sysctl.drop_entry = 1;
+    for (let i = 1; i <= 100; i++) from(director, tcp(`192.0.2.1:${1_000 + i}`), SYN, 0);
+    director.advance(0);
+    letSecondsPass(director, 0, 20);
+    assert.equal(director.connectionCount, 100);
+    available = 1_000;
+    letSecondsPass(director, 20_000, 20);
+    const left = director.connectionCount;
+    assert.ok(left < 90, `${left} are left`);
+    available = 5_000;
+    letSecondsPass(director, 40_000, 15);
+    assert.equal(director.connectionCount, left);
+  },
+
   "drop_entry: quiet for a minute and few packets, one in as many as it sent": (make) => {
     const director = make();
     const service = director.addService(udpService(), 0);

@@ -151,6 +151,24 @@ export const trashCases: Cases = {
     assert.deepEqual(counts(director.destinationView(b)), [0, 0, 0]);
   },
 
+  "expire_nodest_conn: templates go as well, established or not, and other servers' stay": (make) => {
+    const director = make();
+    director.sysctl.expire_nodest_conn = 1;
+    const persistence = { timeoutMs: 60_000, prefixLength: 32 };
+    const service = director.addService(tcpService(undefined, { persistence }), 0);
+    const [a = 0, b = 0] = [1, 2].map((last) =>
+      director.addDestination(service, destination(`10.2.0.${last}:80`), 0)
+    );
+    const flows = [1, 2, 3].map((last) => tcp(`192.0.2.${last}:1`));
+    assert.deepEqual(flows.map((flow) => open(director, flow, 0).destination), [b, a, b]);
+    director.forget(flows[0] ?? tcp("192.0.2.9:1"), 0);
+    director.deleteDestination(b, 0);
+    director.advance(4);
+    assert.deepEqual([director.connectionCount, director.templateCount], [1, 1]);
+    assert.deepEqual(counts(director.destinationView(b)), [0, 0, 0]);
+    assert.deepEqual(counts(director.destinationView(a)), [1, 0, 1]);
+  },
+
   "expire_nodest_conn: a SYN on a connection of a weight-0 server is scheduled anew": (make) => {
     const director = make();
     const { a, b, flow } = withTwo(director);

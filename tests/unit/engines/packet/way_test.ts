@@ -10,6 +10,7 @@ import { IpAddress } from "../../../../net/address.ts";
 import { TCP_FLAG } from "../../../../net/flow.ts";
 import { Prefix } from "../../../../net/prefix.ts";
 import { SeededRandom } from "../../../../net/random.ts";
+import { get16 } from "../../../../packet/bytes.ts";
 import { checksumOf, pseudoHeaderSum } from "../../../../packet/checksum.ts";
 import { sealIpv4 } from "../../../../packet/ipv4.ts";
 import { ipPacket, type PacketText } from "../../packet/frames.ts";
@@ -259,6 +260,31 @@ Deno.test("a datagram without a checksum leaves NAT with one", () => {
   bytes[26] = 0;
   bytes[27] = 0;
   assertUdpIntact(only(wire.fromClient(bytes)));
+});
+
+Deno.test("a UDP checksum that comes out as 0 leaves NAT as 65535, whether it was changed or made", () => {
+  for (const hasChecksum of [true, false]) {
+    const wire = new Wire();
+    wire.serve(VIP, "udp", [{ at: SERVER, port: 5_353 }], 53);
+    const checksumWith = (word: number) => {
+      const payload = Uint8Array.of(word >>> 8, word & 255);
+      const bytes = ipPacket({ source: CLIENT, destination: VIP, destinationPort: 53, payload });
+      if (!hasChecksum) bytes.fill(0, 26, 28);
+      const { packet } = only(wire.fromClient(bytes));
+      return get16(packet.bytes, packet.transport + 6);
+    };
+    // What is missing to all ones, in the payload, makes the sum all ones and its complement 0.
+    assert.equal(checksumWith(checksumWith(0)), 0xffff, hasChecksum ? "changed" : "made");
+  }
+});
+
+Deno.test("a server without a route: the client is told host unreachable, the entry stays", () => {
+  for (const method of ["nat", "dr", "tun"] as const) {
+    const wire = new Wire();
+    wire.serve(VIP, "tcp", [{ at: "203.0.113.9", method }]);
+    assert.match(only(wire.fromClient(syn)).text, /^outside .* icmp 3\/1 10\.1\.0\.100 > 10\.1\.0\.10 /);
+    assert.equal([...wire.director.connections()][0]?.state, "SYN_RECV");
+  }
 });
 
 Deno.test("sip: a call stays with its server, and what is no call goes nowhere", () => {
