@@ -76,6 +76,18 @@ export function ipPacket(text: PacketText): Uint8Array {
   return bytes;
 }
 
+/** Bytes `from` to `to` behind the header of a whole IPv6 packet, as a fragment. */
+export function ipv6Fragment(whole: Uint8Array, from: number, to: number): Uint8Array {
+  const bytes = new Uint8Array(IPV6_BYTES + 8 + to - from);
+  bytes.set(whole.subarray(0, IPV6_BYTES));
+  put16(bytes, IPV6.payloadLength, 8 + to - from);
+  bytes[IPV6.nextHeader] = 44;
+  const word = from | (IPV6_BYTES + to < whole.length ? 1 : 0);
+  bytes.set([whole[IPV6.nextHeader] ?? 0, 0, word >>> 8, word & 255, 0, 0, 0, 7], IPV6_BYTES);
+  bytes.set(whole.subarray(IPV6_BYTES + from, IPV6_BYTES + to), IPV6_BYTES + 8);
+  return bytes;
+}
+
 /** A frame around a packet. */
 export function frame(packet: Uint8Array, from: string, to: string, vlan = 0): Uint8Array {
   const header = vlan === 0 ? 14 : 18;

@@ -210,6 +210,37 @@ Deno.test("a client is told of six errors at once, then of one a second", () => 
   );
 });
 
+Deno.test("all clients together are told of fifty errors at once; of a packet's size everybody is told", () => {
+  const wire = new Wire();
+  wire.serve(VIP, "udp", [], 53);
+  const clients = Array.from({ length: 60 }, (_, i) => `10.1.0.${i + 100}`).filter((it) => it !== VIP);
+  for (const client of clients) wire.knows(wire.outside, client, "02:00:00:00:c0:01");
+  const told = clients.map((source) => wire.fromClient({ ...request, source }).length);
+  assert.equal(told.reduce((sum, it) => sum + it, 0), 50);
+  wire.serve(VIP, "tcp", [{ at: SERVER }]);
+  wire.inside.mtu = 1_400;
+  const big = ipPacket({
+    source: CLIENT,
+    destination: VIP,
+    protocol: 6,
+    payload: new Uint8Array(1_400),
+    fragment: 0x4000,
+  });
+  for (let i = 0; i < 9; i++) assert.match(only(wire.fromClient(big.slice())).text, /icmp 3\/4/);
+});
+
+Deno.test("a reply that is too large for the client's side: the real server is told, or it is cut", () => {
+  const wire = new Wire();
+  wire.serve(VIP, "udp", [served], 53);
+  wire.fromClient(request);
+  wire.outside.mtu = 1_400;
+  const ends = { source: SERVER, destination: CLIENT, sourcePort: 5_353, destinationPort: 40_000 };
+  const reply = (fragment: number) => wire.fromServer({ ...ends, payload: new Uint8Array(1_400), fragment });
+  const told = only(reply(0x4000));
+  assert.deepEqual([told.link, get16(told.packet.bytes, told.packet.transport + 6)], ["inside", 1_400]);
+  assert.deepEqual(reply(0).map(({ link }) => link), ["outside", "outside"]);
+});
+
 Deno.test("errors of a router on the way to a tunnel become errors to the client", () => {
   const wire = new Wire();
   wire.serve(VIP, "udp", [{ at: SERVER, method: "tun" }], 53);
@@ -262,4 +293,45 @@ Deno.test("what is learned about the way to an IPv4 server is not believed of an
   wire.knows(wire.inside, "ac10:b::1", "02:00:00:00:00:11");
   const six = { source: "fd00:1::10", destination: "fd00:1::100", destinationPort: 53 };
   assert.equal(only(wire.fromClient({ ...six, payload: new Uint8Array(1_400) })).link, "inside");
+});
+
+Deno.test("errors that IPVS knows go with their connection, both ways: unreachable, quench, time; others are not its business", () => {
+  for (const [type, isKnown] of [[3, true], [4, true], [11, true], [5, false], [12, false]] as const) {
+    const wire = new Wire();
+    wire.serve(VIP, "udp", [served], 53);
+    const asked = only(wire.fromClient(request));
+    const inner = asked.packet.bytes.slice(asked.packet.at, asked.packet.end);
+    const outward = wire.fromServer(errorAbout(inner, SERVER, CLIENT, 0, type, 0));
+    assert.equal(sidesOf(only(outward)), `${isKnown ? VIP : SERVER} > ${CLIENT}`, `type ${type}`);
+    const reply = ipPacket({ source: VIP, destination: CLIENT, sourcePort: 53, destinationPort: 40_000 });
+    const inward = wire.fromClient(errorAbout(reply, CLIENT, VIP, 0, type, 0));
+    assert.deepEqual(inward.map(sidesOf), isKnown ? [`${CLIENT} > ${SERVER}`] : [], `type ${type}`);
+  }
+});
+
+Deno.test("a damaged error about a DR connection goes on as it is, and counts", () => {
+  const wire = new Wire();
+  const service = wire.serve(VIP, "udp", [{ at: SERVER, method: "dr" }], 53);
+  wire.fromClient(request);
+  const reply = ipPacket({ source: VIP, destination: CLIENT, sourcePort: 53, destinationPort: 40_000 });
+  const error = errorAbout(reply, CLIENT, VIP, 1_400, 3, 4);
+  error[22] = (error[22] ?? 0) ^ 1;
+  const told = only(wire.fromClient(error));
+  assert.deepEqual(told.packet.bytes.slice(told.packet.transport), error.slice(20));
+  const { inPackets, inBytes } = wire.director.serviceView(service).statistics;
+  assert.deepEqual([inPackets, inBytes], [2, 28 + error.length]);
+});
+
+Deno.test("IPv6 errors come six at once, then four a second where the route is a /64, and those about size always", () => {
+  const wire = new Wire();
+  wire.serve("fd00:1::100", "udp", [], 53);
+  const asked: PacketText = { source: "fd00:1::10", destination: "fd00:1::100", destinationPort: 53 };
+  const told = (count: number) => Array.from({ length: count }, () => wire.fromClient(asked).length);
+  assert.deepEqual(told(8), [1, 1, 1, 1, 1, 1, 0, 0]);
+  wire.advance(250);
+  assert.deepEqual(told(2), [1, 0], "half the interval for each 32 bits less than 128");
+  wire.serve("fd00:1::100", "tcp", [{ at: "fd00:2::11" }]);
+  wire.inside.mtu = 1_280;
+  const big: PacketText = { ...asked, protocol: 6, destinationPort: 80, payload: new Uint8Array(1_300) };
+  for (let i = 0; i < 9; i++) assert.equal(only(wire.fromClient(big)).packet.bytes[54], 2, "packet too big");
 });

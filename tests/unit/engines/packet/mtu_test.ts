@@ -3,8 +3,8 @@
  */
 import assert from "node:assert/strict";
 import type { DestinationSpec } from "../../../../director/specs.ts";
-import { get16, put16 } from "../../../../packet/bytes.ts";
-import { ipPacket } from "../../packet/frames.ts";
+import { get16 } from "../../../../packet/bytes.ts";
+import { ipPacket, ipv6Fragment } from "../../packet/frames.ts";
 import { only, type Sent, Wire } from "./wire.ts";
 
 const CLIENT = "10.1.0.10";
@@ -83,18 +83,9 @@ for (const spec of METHODS) {
     const wire = new Wire();
     wire.serve(SIX.vip, "udp", [{ at: SIX.server, ...spec }], 53);
     const whole = request(SIX.client, SIX.vip, 2_000);
-    const cut = (at: number, to: number, more: boolean): Uint8Array => {
-      const bytes = new Uint8Array(48 + to - at);
-      bytes.set(whole.subarray(0, 40));
-      put16(bytes, 4, 8 + to - at);
-      bytes[6] = 44;
-      bytes.set([17, 0, at >>> 8, (at & 0xf8) | (more ? 1 : 0), 0, 0, 0, 7], 40);
-      bytes.set(whole.subarray(40 + at, 40 + to), 48);
-      return bytes;
-    };
     const send = (): Sent[] => {
-      assert.deepEqual(wire.fromClient(cut(0, 1_392, true)), []);
-      return wire.fromClient(cut(1_392, 1_960, false));
+      assert.deepEqual(wire.fromClient(ipv6Fragment(whole, 0, 1_392)), []);
+      return wire.fromClient(ipv6Fragment(whole, 1_392, 1_960));
     };
     assert.deepEqual(send().map(({ link, packet }) => [link, packet.length]), [
       ["inside", 1_440],

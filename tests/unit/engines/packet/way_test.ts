@@ -190,61 +190,16 @@ Deno.test("NAT leads nobody from outside to a loopback address, and nobody is to
   }
 });
 
-/** A part of a UDP packet's payload as a fragment of its own. */
-function fragmentOf(whole: Uint8Array, offset: number, size: number, more: boolean): Uint8Array {
-  const bytes = ipPacket({
-    source: CLIENT,
-    destination: VIP,
-    protocol: 99,
-    payload: whole.slice(20 + offset, 20 + offset + size),
-    fragment: (offset / 8) | (more ? 0x2000 : 0),
-  });
-  bytes[9] = 17;
-  bytes[10] = 0;
-  bytes[11] = 0;
-  const sum = checksumOf(bytes, 0, 20);
-  bytes[10] = sum >>> 8;
-  bytes[11] = sum;
-  return bytes;
-}
-
-Deno.test("fragments of a request are put together, translated, and leave no larger than they came", () => {
-  const wire = new Wire();
-  wire.serve(VIP, "udp", [{ at: SERVER, port: 5_353 }], 53);
-  const whole = ipPacket({
-    source: CLIENT,
-    destination: VIP,
-    destinationPort: 53,
-    payload: new Uint8Array(2_000).fill(7),
-  });
-  assert.deepEqual(wire.fromClient(fragmentOf(whole, 1_000, 1_008, false)), [], "the last one first");
-  const sent = wire.fromClient(fragmentOf(whole, 0, 1_000, true));
-  assert.deepEqual(sent.map(({ packet }) => [packet.length, packet.fragmentOffset, packet.moreFragments]), [
-    [1_020, 0, true],
-    [1_028, 1_000, false],
-  ]);
-  assert.equal(sent[0]?.packet.destinationPort, 5_353);
-});
-
-Deno.test("fragments that lie behind the last one spoil the datagram, whichever comes first", () => {
-  const whole = ipPacket({
-    source: CLIENT,
-    destination: VIP,
-    destinationPort: 53,
-    payload: new Uint8Array(16).fill(7),
-  });
-  // As many bytes as the last one promises, with a hole, and eight behind the end.
-  const [first, last, behind] = [
-    fragmentOf(whole, 0, 8, true),
-    fragmentOf(whole, 16, 8, false),
-    fragmentOf(whole, 0, 8, true),
-  ];
-  behind[7] = 24 / 8;
-  sealIpv4(behind, 0);
-  for (const order of [[behind, last, first], [first, last, behind], [last, behind, first]]) {
+Deno.test("a request whose header is cut short is dropped, and nobody is told", () => {
+  for (const [protocol, bytes] of [[6, 19], [17, 7]] as const) {
     const wire = new Wire();
-    wire.serve(VIP, "udp", [{ at: SERVER, port: 5_353 }], 53);
-    for (const it of order) assert.deepEqual(wire.fromClient(it), []);
+    wire.serve(VIP, protocol === 6 ? "tcp" : "udp", [{ at: SERVER }]);
+    const whole = ipPacket({ source: CLIENT, destination: VIP, protocol });
+    const cut = whole.slice(0, 20 + bytes);
+    cut[3] = cut.length;
+    sealIpv4(cut, 0);
+    assert.deepEqual(wire.fromClient(cut), []);
+    assert.deepEqual([wire.director.connectionCount, wire.packets.drops.toJSON().director], [0, 1]);
   }
 });
 
