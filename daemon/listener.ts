@@ -66,16 +66,34 @@ export class Listener {
   /** Tries once and resolves with the outcome known; keeps trying in the background when it failed. */
   async open(): Promise<void> {
     this.#wanted = true;
-    this.#opening ??= this.#try().finally(() => this.#opening = undefined);
+    this.#opening ??= this.#begin();
     await this.#opening;
   }
 
   /** Takes effect for new connections. */
   update(options: BindingOptions): void {
-    const isMoved = this.#binding.options.engine !== options.engine;
+    const { options: before } = this.#binding;
     this.#binding = { ...this.#binding, options };
-    if (isMoved && this.#open !== undefined) void this.#move();
-    else this.#open?.update(options);
+    this.#follow(before);
+  }
+
+  /** What listens gets the options that took the place of others. */
+  #follow(before: BindingOptions): void {
+    const { options } = this.#binding;
+    if (this.#open === undefined) return;
+    if (before.engine === options.engine) this.#open.update(options);
+    else void this.#move();
+  }
+
+  async #begin(): Promise<void> {
+    const { options } = this.#binding;
+    try {
+      await this.#try();
+    } finally {
+      this.#opening = undefined;
+    }
+    // An engine may take its time, in which a reload finds nothing open yet.
+    if (this.#binding.options !== options) this.#follow(options);
   }
 
   /** Another engine: its listener takes the place of the old one's, whose connections go on. */
@@ -113,6 +131,7 @@ export class Listener {
       this.#changed();
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
+      if (!this.#wanted) return;
       // Said once for each kind of trouble, not every two seconds.
       if (error.message !== this.#problem) {
         this.#logger.error("unbound, will be tried again: {problem}", {
