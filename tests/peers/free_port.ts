@@ -38,6 +38,6 @@ async function isUdpFree(port: number): Promise<boolean> {
   } catch {
     return false;
   } finally {
-    socket.close();
+    await new Promise<void>((resolve) => socket.close(() => resolve()));
   }
 }
