@@ -109,7 +109,8 @@ export class Opening {
 
   /**
    * A real server's packet without an entry: a persistence engine lets its call begin there (`__ip_vs_rs_conn_out`; UDP, and
-   * neither a service of a mark nor of every port).
+   * neither a service of a mark nor of every port). One-packet services have their answers translated by that: they keep no entry,
+   * so the flow is left with the service's address as its virtual side.
    *
    * @returns undefined when it is no such packet
    */
@@ -150,16 +151,23 @@ export class Opening {
     flow.virtualPort = this.#services[base + SERVICE.port] ?? 0;
     const reason = scheduling.adopt(flow, slot, destination, nowMs);
     const { template, destinationPort } = scheduling;
-    const row = reason === DROP_REASON.none
+    const isOnePacket = this.#isOnePacket(flow, slot);
+    const row = reason === DROP_REASON.none && !isOnePacket
       ? entries.create(flow, destination, destinationPort, template)
       : 0;
-    flow.virtual.set(address);
-    flow.virtualPort = port;
-    if (row === 0) {
-      if (template !== 0) templates.uncontrol(template);
-      return undefined;
+    if (reason === DROP_REASON.none && isOnePacket) {
+      // Without an entry the flow itself has to say what the packet is translated to.
+      if (template !== 0) templates.assure(template);
+      this.#touch(destination, template);
+    } else {
+      flow.virtual.set(address);
+      flow.virtualPort = port;
+      if (row === 0) {
+        if (template !== 0) templates.uncontrol(template);
+        return undefined;
+      }
+      entries.move(row, true, flags, nowMs);
     }
-    entries.move(row, true, flags, nowMs);
     statistics.connection(slot, destination);
     statistics.output(slot, destination, flow.packets, bytes);
     const chosen = this.#destinations[destination * DESTINATION_WORDS + DESTINATION.handle] ?? 0;
@@ -228,6 +236,7 @@ export class Opening {
     let row = 0;
     if (this.#isOnePacket(flow, slot)) {
       this.#touch(destination, template);
+      if (template !== 0) templates.countPacket(template);
     } else {
       row = entries.create(flow, destination, destinationPort, template);
       if (row === 0) {
@@ -275,10 +284,7 @@ export class Opening {
     const { destinations, templates } = this.#parts;
     destinations.bindConnection(destination);
     destinations.unbindConnection(destination, false);
-    if (template !== 0) {
-      templates.uncontrol(template);
-      templates.countPacket(template);
-    }
+    if (template !== 0) templates.uncontrol(template);
   }
 
   /** `ip_vs_leave`: what becomes of a packet without a destination. */

@@ -161,6 +161,23 @@ export const defenceCases: Cases = {
     }
   },
 
+  "secure_tcp 1 acts as 3 does while entries are short": (make) => {
+    let available = 1_000;
+    const director = make({ availableEntries: () => available });
+    withOne(director);
+    director.sysctl.secure_tcp = 1;
+    const stateAfter = (client: string) => {
+      const flow = tcp(client);
+      from(director, flow, SYN, 0);
+      from(director, flow, ACK, 0);
+      return [...director.connections()].at(-1)?.state;
+    };
+    assert.equal(stateAfter("192.0.2.1:1"), "SYN_RECV");
+    available = 5_000;
+    director.advance(1_000);
+    assert.equal(stateAfter("192.0.2.1:2"), "ESTABLISHED");
+  },
+
   "drop_entry: half-open connections go, established ones with traffic stay": (make) => {
     const causes: EndCause[] = [];
     const director = make({ onExpire: (_entry, { cause }) => causes.push(cause) });

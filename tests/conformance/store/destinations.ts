@@ -79,6 +79,17 @@ export const destinationCases: Cases = {
     assert.deepEqual(weights(), [7, 7, 7]);
   },
 
+  "added again with weight 0 its last weight is 0 too, whatever it was before": (make) => {
+    const director = make();
+    const service = director.addService(tcpService(), 0);
+    const handle = director.addDestination(service, destination("10.2.0.1:80", { weight: 5 }), 0);
+    director.setWeight(handle, 0, 0);
+    assert.equal(director.destinationView(handle).lastWeight, 5);
+    director.deleteDestination(handle, 0);
+    assert.equal(director.addDestination(service, destination("10.2.0.1:80", { weight: 0 }), 0), handle);
+    assert.equal(director.destinationView(handle).lastWeight, 0);
+  },
+
   "weight 0 gets nothing new and keeps what it has": (make) => {
     const director = make();
     const { handles } = withThree(director);
@@ -117,6 +128,7 @@ export const destinationCases: Cases = {
       ["[ff02::1]:80", { method: "tun" }, "EINVAL"],
       ["[fd02::1]:80", { method: "nat" }, "EINVAL"],
       ["[fd02::1]:80", { method: "dr" }, "EINVAL"],
+      ["10.2.0.9:80", { method: "tun", tunnel: { type: "gue", port: 0, checksum: "nocsum" } }, "EINVAL"],
     ];
     for (const [endpoint, more, code] of refused) {
       const add = () => director.addDestination(service, destination(endpoint, more), 0);

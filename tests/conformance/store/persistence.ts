@@ -1,6 +1,7 @@
 /** Persistence templates. */
 import assert from "node:assert/strict";
 import type { Director } from "../../../director/director.ts";
+import { SCTP_EVENT } from "../../../director/sctp_states.ts";
 import type { PersistenceSpec } from "../../../director/specs.ts";
 import { ACTION, DROP_REASON } from "../../../director/verdict.ts";
 import { PROTOCOL } from "../../../net/flow.ts";
@@ -249,6 +250,20 @@ export const persistenceCases: Cases = {
     from(director, flow, 0, 0);
     assert.equal(template(director)?.state, "NONE");
     back(director, flow, 0, 0);
+    assert.equal(template(director)?.state, "ASSURED");
+  },
+
+  "SCTP assures its template once established": (make) => {
+    const director = make();
+    const key = { ...tcpService().key, protocol: PROTOCOL.sctp };
+    const service = director.addService({ key, scheduler: "rr", persistence: THIRTY_SECONDS }, 0);
+    director.addDestination(service, destination("10.2.0.1:80"), 0);
+    const flow = tcp("192.0.2.1:1");
+    flow.protocol = PROTOCOL.sctp;
+    from(director, flow, SCTP_EVENT.init, 0);
+    back(director, flow, SCTP_EVENT.initAck, 0);
+    assert.equal(template(director)?.state, "NONE");
+    back(director, flow, SCTP_EVENT.cookieAck, 0);
     assert.equal(template(director)?.state, "ASSURED");
   },
 

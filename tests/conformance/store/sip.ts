@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { Director } from "../../../director/director.ts";
 import type { ConnectionView } from "../../../director/views.ts";
 import { ACTION, DROP_REASON, type Verdict } from "../../../director/verdict.ts";
+import { Translation } from "../../../modes/translation.ts";
 import type { Flow } from "../../../net/flow.ts";
 import {
   back,
@@ -31,9 +32,18 @@ function message(call: string): string {
 }
 
 function send(director: Director, client: string, text: string, nowMs = 0): Verdict {
-  const flow: Flow = udp(client, "10.99.0.5:5061");
+  return from(director, flowOf(client, "10.99.0.5:5061", text), 0, nowMs);
+}
+
+function flowOf(client: string, virtual: string, text: string): Flow {
+  const flow = udp(client, virtual);
   flow.payload = { payload: () => new TextEncoder().encode(text) };
-  return from(director, flow, 0, nowMs);
+  return flow;
+}
+
+/** A real server's message that no connection is known for. */
+function call(director: Director, client: string, server: string, id: string): Verdict {
+  return back(director, flowOf(client, server, message(id)), 0, 0);
 }
 
 function templates(director: Director): ConnectionView[] {
@@ -142,5 +152,84 @@ export const sipCases: Cases = {
     assert.throws(() => director.editService(service, wrong, 0), { code: "ENOENT" });
     director.editService(service, udpService("10.99.0.5:5061"), 0);
     assert.equal(director.serviceView(service).persistenceEngine, undefined);
+  },
+
+  "a real server may call: connection and template are those that a request would have made": (make) => {
+    const director = make();
+    const service = withTwo(director);
+    const verdict = call(director, "10.0.7.9:5060", "10.2.0.1:80", "out@example.net");
+    assert.deepEqual([verdict.action, verdict.isNew], [ACTION.forward, true]);
+    const [entry, template] = director.connections();
+    const ends = (view: ConnectionView | undefined) =>
+      [view?.client, view?.virtual, view?.destination].map((it) => `${it?.address}:${it?.port}`).join(" ");
+    assert.equal(ends(entry), "10.0.7.9:5060 10.99.0.5:5061 10.2.0.1:80");
+    assert.equal(ends(template), "10.0.7.9:0 10.99.0.5:5061 10.2.0.1:80");
+    assert.deepEqual([template?.state, template?.persistenceData], ["ASSURED", "out@example.net"]);
+    const { connections, inPackets, outPackets } = director.serviceView(service).statistics;
+    assert.deepEqual([connections, inPackets, outPackets], [1, 0, 1]);
+    assert.equal(call(director, "10.0.7.9:5060", "10.2.0.1:80", "out@example.net").isNew, false);
+    // The client's answer, and its later messages of the same call from another port.
+    assert.equal(target(director, send(director, "10.0.7.9:5060", "whatever")), "10.2.0.1:80");
+    assert.equal(
+      target(director, send(director, "10.0.7.9:5062", message("out@example.net"))),
+      "10.2.0.1:80",
+    );
+  },
+
+  "a call by another server than its template's moves the template": (make) => {
+    const director = make();
+    withTwo(director);
+    assert.equal(
+      target(director, send(director, "10.0.7.9:5060", message("one@example.net"))),
+      "10.2.0.2:80",
+    );
+    call(director, "10.0.7.9:5070", "10.2.0.1:80", "one@example.net");
+    assert.equal(
+      target(director, send(director, "10.0.7.9:5061", message("one@example.net"))),
+      "10.2.0.1:80",
+    );
+    assert.deepEqual(templates(director).map((it) => it.virtual.port), [65_535, 5_061]);
+  },
+
+  "who may not call: no known server, no Call-ID, TCP, servers of a mark, of every port, or by DR": (
+    make,
+  ) => {
+    const director = make();
+    withTwo(director);
+    const others = [
+      director.addService({ key: { mark: 5, family: 4 }, scheduler: "rr", ...SIP }, 0),
+      director.addService(udpService("10.99.0.6:0", SIP), 0),
+    ];
+    for (const [i, service] of others.entries()) {
+      director.addDestination(service, destination(`10.2.1.${i}:80`), 0);
+    }
+    const dr = director.addService(udpService("10.99.0.7:80", SIP), 0);
+    director.addDestination(dr, destination("10.2.1.9:80", { method: "dr" }), 0);
+    for (const server of ["10.2.0.3:80", "10.2.0.1:81", "10.2.1.0:80", "10.2.1.1:80", "10.2.1.9:80"]) {
+      assert.equal(call(director, "10.0.7.9:5060", server, "x@example.net").action, ACTION.accept, server);
+    }
+    const mute = udp("10.0.7.9:5060", "10.2.0.1:80");
+    mute.payload = { payload: () => Uint8Array.of(1, 2, 3) };
+    assert.equal(back(director, mute, 0, 0).action, ACTION.accept);
+    assert.equal(back(director, tcp("10.0.7.9:5060", "10.2.0.1:80"), SYN, 0).action, ACTION.accept);
+    assert.equal([...director.connections()].length, 0);
+  },
+
+  "a call of a one-packet service leaves the template and no connection": (make) => {
+    const director = make();
+    const service = withTwo(director, { onePacket: true });
+    const flow = flowOf("10.0.7.9:5060", "10.2.0.1:80", message("ops@example.net"));
+    const verdict = back(director, flow, 0, 0);
+    assert.deepEqual([verdict.action, verdict.entry, verdict.isNew], [ACTION.forward, -1, true]);
+    const translation = new Translation();
+    director.readTranslation(flow, verdict, translation);
+    assert.deepEqual([translation.virtual[0], translation.virtualPort], [0x0a63_0005, 5_061]);
+    assert.equal(director.connectionCount, 0);
+    assert.deepEqual(templates(director).map(({ state, controls }) => [state, controls]), [["ASSURED", 0]]);
+    assert.deepEqual(director.destinationViews(service).map(counts), [[0, 0, 0], [0, 0, 1]]);
+    assert.equal(
+      target(director, send(director, "10.0.7.9:5061", message("ops@example.net"))),
+      "10.2.0.1:80",
+    );
   },
 };

@@ -97,6 +97,15 @@ export const trashCases: Cases = {
     assert.notEqual(director.addDestination(service, destination("10.2.0.2:80"), 380_000), b);
   },
 
+  "another protocol's service on the same port does not get it": (make) => {
+    const director = make();
+    const { b, flow } = withTwo(director);
+    director.deleteDestination(b, 0);
+    const other = director.addService(udpService("10.99.0.1:80"), 0);
+    assert.notEqual(director.addDestination(other, destination("10.2.0.2:80"), 0), b);
+    assert.equal(from(director, flow, ACK, 0).reason, DROP_REASON.destinationRemoved);
+  },
+
   "named by a connection it is kept as long as that lives": (make) => {
     const director = make();
     const { service, b, flow } = withTwo(director);

@@ -282,6 +282,24 @@ Deno.test("sip: a call stays with its server, and what is no call goes nowhere",
   );
 });
 
+Deno.test("sip: what a real server says of itself leaves as the service's, with an entry or as one packet", () => {
+  for (const onePacket of [false, true]) {
+    const wire = new Wire();
+    const key = { protocol: 17, address: IpAddress.parse(VIP), port: 5_060 };
+    const persistence = { timeoutMs: 300_000, prefixLength: 32 };
+    const spec = { key, scheduler: "rr", persistence, persistenceEngine: "sip", onePacket } as const;
+    const service = wire.director.addService(spec, wire.nowMs);
+    const address = IpAddress.parse(SERVER);
+    wire.director.addDestination(service, { address, port: 5_070, method: "nat", weight: 1 }, wire.nowMs);
+    const payload = new TextEncoder().encode("BYE sip:a@b SIP/2.0\r\nCall-ID: one\r\n\r\n");
+    const ends = { source: SERVER, destination: CLIENT, sourcePort: 5_070, destinationPort: 5_060 };
+    const said = only(wire.fromServer({ ...ends, payload }));
+    assert.equal(sidesOf(said), `${VIP}.5060 > ${CLIENT}.5060`);
+    assertUdpIntact(said);
+    assert.equal(wire.director.connectionCount, onePacket ? 0 : 1);
+  }
+});
+
 Deno.test("a datagram whose checksum is left to a network card leaves in fragments with a whole one", () => {
   for (const method of ["nat", "dr"] as const) {
     const wire = new Wire();
