@@ -94,7 +94,7 @@ export class TunnelErrors {
     return isIpv4 && isKnown("gue", quoted.destinationPort) ? gue + size : -1;
   }
 
-  /** Whether the inner packet is a client's request of a known connection. What it is told counts as output. */
+  /** Whether the inner packet is a client's request of a known connection; it opens none. What a client is told is output. */
   #isConnection(inner: IpPacket, nowMs: number): boolean {
     const flow = this.#flow;
     inner.readSource(flow.client);
@@ -105,9 +105,6 @@ export class TunnelErrors {
     flow.family = inner.family;
     flow.entry = NO_ENTRY;
     flow.packets = 0;
-    const { director } = this.#parts;
-    if (director.related(flow, DIRECTION.output, 0, nowMs).action === ACTION.forward) return true;
-    return director.sysctl.schedule_icmp !== 0 &&
-      director.related(flow, DIRECTION.input, 0, nowMs).action === ACTION.forward;
+    return this.#parts.director.related(flow, DIRECTION.output, 0, nowMs).action === ACTION.forward;
   }
 }

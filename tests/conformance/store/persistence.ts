@@ -207,6 +207,7 @@ export const persistenceCases: Cases = {
     assert.deepEqual([director.templateCount, template(director)?.controls], [1, 4]);
     const view = template(director);
     assert.deepEqual([view?.virtual.port, view?.destination.port], [0, 0]);
+    director.addService(udpService("10.99.0.1:21"), 0);
     const others = [tcp("192.0.2.1:1", "10.99.0.1:1023"), udp("192.0.2.1:1", "10.99.0.1:1024")];
     for (const flow of others) assert.equal(from(director, flow, SYN, 0).reason, DROP_REASON.noService);
   },

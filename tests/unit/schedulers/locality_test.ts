@@ -122,6 +122,21 @@ for (const scheduler of ["lblc", "lblcr"]) {
     assert.equal(entries(), left, "not too many any more");
   });
 
+  Deno.test(`${scheduler}: four thirds of the surplus go at once, half of the full size at most, to the end of a bucket`, () => {
+    for (const [count, goal] of [[18_000, 2_154], [24_000, 8_192]] as const) {
+      const letters = new Letters(scheduler, "B1000000 A1000000");
+      for (let i = 0; i < count; i++) letters.aim(`10.${i >> 16}.${i >> 8 & 255}.${i & 255}`).ask();
+      letters.service.nowMs = MINUTE_MS - 4;
+      letters.aim("10.0.0.0").ask();
+      // The sixth check finds all but the last one idle for six minutes.
+      letters.service.nowMs = 6 * MINUTE_MS;
+      letters.aim("10.0.0.0").ask();
+      const gone = count - (letters.service.cells[0] ?? 0);
+      // A bucket of 1,024 has 24 at most here.
+      assert.ok(gone >= goal && gone < goal + 30, `${gone} of ${count}, the goal is ${goal}`);
+    }
+  });
+
   Deno.test(`${scheduler}: with no room for another address a server is still chosen`, () => {
     const letters = new Letters(scheduler, "B1000000 A1000000");
     for (let i = 0; i < 24_600; i++) {

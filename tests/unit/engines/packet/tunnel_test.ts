@@ -110,3 +110,14 @@ Deno.test("an error about another port's tunnel, or one that passes by to anothe
   assert.deepEqual(wire.fromServer(errorAbout(outer, 3, 4, 1_300)), []);
   assert.equal(only(wire.fromClient(request)).link, "inside", "nothing was learned");
 });
+
+Deno.test("schedule_icmp: an error about a tunnel opens no connection", () => {
+  const wire = new Wire();
+  wire.serve(VIP, "udp", [{ at: SERVER, method: "tun" }], 53);
+  wire.director.sysctl.schedule_icmp = 1;
+  const outer = only(wire.fromClient(request));
+  const about = errorAbout(outer, 3, 1);
+  wire.advance(300_000);
+  assert.deepEqual([wire.director.connectionCount, wire.fromServer(about)], [0, []]);
+  assert.equal(wire.director.connectionCount, 0);
+});
