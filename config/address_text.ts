@@ -4,7 +4,7 @@
  * @module
  */
 import { ValueError } from "../errors.ts";
-import type { IpAddress } from "../net/address.ts";
+import { IpAddress } from "../net/address.ts";
 import { type Endpoint, type EndpointText, isNamed, parseEndpoint } from "../net/endpoint.ts";
 import { Prefix } from "../net/prefix.ts";
 import { shown } from "./shown.ts";
@@ -65,8 +65,15 @@ function refuseNotUnicast(text: string, address: IpAddress): void {
 function parseWithPort(text: string): EndpointText {
   const { port, ...place } = parseOptionalPort(text);
   if (port !== undefined) return { ...place, port };
-  const wish = text.includes(":") && !text.startsWith("[") ? `[${text}]:8080` : `${text}:8080`;
+  const wish = withBrackets(text) ??
+    (text.includes(":") && !text.startsWith("[") ? `[${text}]:8080` : `${text}:8080`);
   throw new ValueError("PORT_INVALID", `${shown(text)} has no port; write for example "${wish}"`);
+}
+
+/** `[::1]:8080` for `::1:8080`, which is an address without a port. */
+function withBrackets(text: string): string | undefined {
+  const [, host = "", port] = /^([0-9a-f:.]*:[0-9a-f:.]*):(\d{2,5})$/i.exec(text) ?? [];
+  return port === undefined || IpAddress.tryParse(host) === undefined ? undefined : `[${host}]:${port}`;
 }
 
 type Place = ({ readonly address: IpAddress } | { readonly host: string }) & { readonly port?: number };
@@ -100,6 +107,9 @@ function reasonFor(text: string): string {
   }
   if (port !== undefined && !/^\d+$/.test(port)) return `has no port number after the colon, but "${port}"`;
   const host = port === undefined ? text : text.slice(0, -port.length - 1);
+  if (/^\d+$/.test(text)) return `is a number, not an address; write 127.0.0.1:${text}`;
+  const bracketed = withBrackets(text);
+  if (bracketed !== undefined) return `is not an IPv6 address; with a port it is written "${bracketed}"`;
   if (/^[\d.]+$/.test(host)) return "is not an IPv4 address: four numbers from 0 to 255 are wanted";
   if (/^\[?[0-9a-f:.]+\]?$/i.test(host) && host.includes(":")) return "is not an IPv6 address";
   return "is no address; write 127.0.0.1:8080, [::1]:8080 or name:8080";

@@ -22,6 +22,7 @@ export const CONFIG_RULES: readonly ConfigRule[] = [
   adminIsGuarded,
   adminHasItsOwnPort,
   listensDiffer,
+  everyAddressIsAlone,
   namesDiffer,
   noServerIsOurListener,
   sizeIsBounded,
@@ -74,6 +75,36 @@ function* listensDiffer({ services }: ReadableConfig): Iterable<Mistake> {
     if (other === undefined) seen.set(key, path);
     else yield { path, part: "value", message: `two services have ${key}`, other };
   }
+}
+
+/** A socket on every address keeps all others of its port from being opened, whichever comes first. */
+function* everyAddressIsAlone({ services }: ReadableConfig): Iterable<Mistake> {
+  const sockets = services.flatMap((service, i) =>
+    service.mode !== "nat" || service.engine === "packet" ? [] : listenersOf(service, i)
+      .filter(([listen]) => listen.port !== 0)
+      .map(([listen, path]) => ({ listen, path, port: `${service.protocol} ${listen.port}` }))
+  );
+  for (const [port, group] of Map.groupBy(sockets, (it) => it.port)) {
+    for (const [i, { listen, path }] of group.entries()) {
+      const other = group.slice(0, i).find((it) => isEitherEvery(it.listen.address, listen.address));
+      if (other === undefined) continue;
+      const [first, second] = [formatEndpoint(other.listen), formatEndpoint(listen)];
+      const every = isEvery(listen.address, other.listen.address) ? second : first;
+      yield {
+        path,
+        part: "value",
+        message: `${first} and ${second} cannot both be opened: ${every} takes ${port} of ${
+          every.startsWith("[") ? "every address, IPv4 too" : "every IPv4 address"
+        }`,
+        other: other.path,
+      };
+    }
+  }
+}
+
+/** The same address twice is told elsewhere. */
+function isEitherEvery(a: IpAddress, b: IpAddress): boolean {
+  return !a.equals(b) && (isEvery(a, b) || isEvery(b, a));
 }
 
 function* namesDiffer({ services }: ReadableConfig): Iterable<Mistake> {

@@ -114,6 +114,11 @@ export class DocumentReader {
     const children = new Map<PropertyKey, Place>();
     const merged: Found[] = [];
     for (const pair of map.items) {
+      const address = bracketedAddress(pair);
+      if (address !== undefined) {
+        this.#mistake(offset, path, `[ begins a list in YAML; put the address in quotes: "${address}"`);
+        return leaf(UNKNOWN, key, offset);
+      }
       const name = this.#key(pair, path);
       if (name === undefined) continue;
       const at = pair.key.range?.[0] ?? offset;
@@ -209,4 +214,11 @@ function mergeInto(value: Record<string, unknown>, children: Map<PropertyKey, Pl
     const place = source.place.children.get(name);
     if (place !== undefined) children.set(name, place);
   }
+}
+
+/** `[[::1]:80]` is a list with a mapping in it, whose key is a list. */
+function bracketedAddress({ key, value }: Pair<Node, Node | null>): string | undefined {
+  const [host] = isSeq(key) ? key.items : [];
+  if (!isScalar(host) || !/^[0-9a-f:.]*:[0-9a-f:.]*$/i.test(String(host.value))) return undefined;
+  return `[${host.value}]${isScalar(value) ? `:${value.value}` : ""}`;
 }

@@ -46,11 +46,16 @@ export function notText(input: unknown, example: string): string {
 export function integer(least: number, most: number): z.ZodInt {
   const allowed = `allowed: whole numbers from ${least} to ${most}`;
   const error = ({ input }: { input?: unknown }) => `{key} ${shown(input)} is not possible; ${allowed}`;
-  const notNumber = ({ input }: { input?: unknown }) =>
-    typeof input === "string" && /^-?\d+$/.test(input)
-      ? `{key} ${shown(input)} is text; write the number without quotes: ${input}`
+  const notNumber = ({ input }: { input?: unknown }) => {
+    if (typeof input === "string" && /^-?\d+$/.test(input)) {
+      return `{key} ${shown(input)} is text; write the number without quotes: ${input}`;
+    }
+    // A whole number that is too large for a number of JavaScript to be exact.
+    return Number.isInteger(input)
+      ? error({ input })
       : `{key} ${shown(input)} is not a whole number; ${allowed}`;
-  return z.int({ error: notNumber }).min(least, { error }).max(most, { error });
+  };
+  return z.int({ error: notNumber, abort: true }).min(least, { error }).max(most, { error });
 }
 
 /** `true` or `false`. */
