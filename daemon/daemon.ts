@@ -85,6 +85,7 @@ export class Daemon implements StatusSource {
         return config;
       },
       apply: (config, plan) => this.#turns.run(() => this.#apply(config, plan)),
+      unbound: () => this.unbound,
       refusal: () => this.#draining ? "draining: nothing is changed any more" : undefined,
     });
     this.#tool = this.#openTool(options);

@@ -21,6 +21,7 @@ export interface LastReload {
 export class Reloader {
   readonly #load: () => Promise<Config>;
   readonly #apply: (config: Config, plan: Plan) => Promise<readonly string[]>;
+  readonly #unbound: () => readonly { readonly problem: string }[];
   readonly #refusal: () => string | undefined;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -34,6 +35,8 @@ export class Reloader {
     load: () => Promise<Config>;
     /** Resolves with what else was changed, one line each; rejects when nothing was changed. */
     apply: (config: Config, plan: Plan) => Promise<readonly string[]>;
+    /** Services that were told to listen and do not. */
+    unbound: () => readonly { readonly problem: string }[];
     /** A reason why nothing may be changed now. */
     refusal: () => string | undefined;
     clock: Clock;
@@ -42,6 +45,7 @@ export class Reloader {
     this.#config = options.config;
     this.#load = options.load;
     this.#apply = options.apply;
+    this.#unbound = options.unbound;
     this.#refusal = options.refusal;
     this.#clock = options.clock;
     this.#logger = options.logger;
@@ -89,7 +93,9 @@ export class Reloader {
     const message = changes.length === 0
       ? "nothing has changed"
       : `${changes.length} change${changes.length === 1 ? "" : "s"} applied`;
-    return { ok: true, message, problems: [], changes };
+    // It is in force all the same: an address may still come.
+    const unbound = this.#unbound().map((it) => `unbound, will be tried again: ${it.problem}`);
+    return { ok: true, message, problems: [], changes: [...changes, ...unbound] };
   }
 
   /** A mistake in the file, or a director that has no room for it, is an outcome; anything else a defect. */

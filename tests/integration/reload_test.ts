@@ -1,6 +1,8 @@
 /** Reload while traffic flows: nobody is refused, nobody is dropped, no counter goes back. */
 import assert from "node:assert/strict";
+import { ControlClient } from "../../admin/client.ts";
 import type { Status } from "../../admin/source.ts";
+import { SystemClock } from "../../clock.ts";
 import { freePort } from "../peers/free_port.ts";
 import { type LvsdConfig, LvsdProcess } from "../peers/lvsd_process.ts";
 import { EchoClient, startEcho } from "./echo_servers.ts";
@@ -88,6 +90,25 @@ Deno.test("reload: 200 times under load, 0 refused, 0 dropped, counters never go
   assert.ok(
     opened > RELOADS * RELOAD_EVERY_MS / 1_000 * NEW_PER_SECOND / 2,
     `only ${opened} new connections were made`,
+  );
+});
+
+Deno.test("reload: an address that cannot be opened is said by the one who asked", async () => {
+  await using stack = new AsyncDisposableStack();
+  const server = stack.use(await startEcho());
+  const [port, taken] = [await freePort(), Deno.listen({ hostname: "127.0.0.1", port: 0 })];
+  stack.defer(() => taken.close());
+  const first = configFor(port, [server.address], 0);
+  const lvsd = stack.use(await LvsdProcess.start(first));
+  const listen = `127.0.0.1:${taken.addr.port}`;
+  const more = { name: "late", listen, destinations: [server.address] };
+  await lvsd.write({ ...first, services: [...first.services, more] });
+  const outcome = await new ControlClient({ url: lvsd.adminUrl }, { clock: new SystemClock() }).reload();
+  assert.equal(outcome.ok, true);
+  assert.equal(outcome.message, "1 change applied");
+  assert.match(
+    outcome.changes.at(-1) ?? "",
+    /^unbound, will be tried again: service "late": tcp .* is taken/,
   );
 });
 
