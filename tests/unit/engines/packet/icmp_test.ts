@@ -238,6 +238,7 @@ Deno.test("a reply that is too large for the client's side: the real server is t
   const reply = (fragment: number) => wire.fromServer({ ...ends, payload: new Uint8Array(1_400), fragment });
   const told = only(reply(0x4000));
   assert.deepEqual([told.link, get16(told.packet.bytes, told.packet.transport + 6)], ["inside", 1_400]);
+  assert.equal(quotedOf(told).ttl, 64, "found too large before the hop was spent (ip_forward)");
   assert.deepEqual(reply(0).map(({ link }) => link), ["outside", "outside"]);
 });
 
