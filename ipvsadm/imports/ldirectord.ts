@@ -244,7 +244,9 @@ class Reader {
     const { port } = await this.#endpoint(`x:${portText}`, protocol);
     const isForced = method !== "nat" && place.mark === undefined && port !== "" && port !== place.port;
     if (isForced) this.#warn(line, `real: with ${way} the port is the service's, ${place.port}`);
-    const own = request === undefined || check === "off" ? {} : {
+    // Only a dialogue has a request.
+    const hasDialogue = check !== "off" && HTTP_SERVICES.includes(String(check.type));
+    const own = request === undefined || !hasDialogue ? {} : {
       healthCheck: { ...check, path: pathOf(request), ...(receive === undefined ? {} : { body: receive }) },
     };
     const wanted = isForced || port === "" ? place.port : port;
