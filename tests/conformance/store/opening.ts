@@ -351,6 +351,27 @@ export const openingCases: Cases = {
     assert.equal(director.connectionCount, 2);
   },
 
+  "an answer that two connections could have is the newer one's; of DR the server's own address answers nothing":
+    (
+      make,
+    ) => {
+      const director = make();
+      const entries = [80, 81].map((port) => {
+        const service = director.addService(tcpService(`10.99.0.1:${port}`), 0);
+        director.addDestination(service, destination("10.2.0.9:8080"), 0);
+        return from(director, tcp("192.0.2.1:1", `10.99.0.1:${port}`), SYN, 0).entry;
+      });
+      const answer = () => back(director, tcp("192.0.2.1:1", "10.2.0.9:8080"), SYN | ACK, 0).entry;
+      assert.equal(answer(), entries[1]);
+      director.forget(tcp("192.0.2.1:1", "10.99.0.1:81"), 0);
+      assert.equal(answer(), entries[0]);
+      const service = director.addService(tcpService("10.99.0.1:82"), 0);
+      director.addDestination(service, destination("10.2.0.8:82", { method: "dr" }), 0);
+      from(director, tcp("192.0.2.1:2", "10.99.0.1:82"), SYN, 0);
+      assert.equal(back(director, tcp("192.0.2.1:2", "10.2.0.8:82"), SYN | ACK, 0).action, ACTION.accept);
+      assert.equal(back(director, tcp("192.0.2.1:2", "10.99.0.1:82"), SYN | ACK, 0).action, ACTION.forward);
+    },
+
   "SCTP opens with INIT and is active in ESTABLISHED only": (make) => {
     const director = make();
     const key = { ...tcpService().key, protocol: PROTOCOL.sctp };

@@ -8,7 +8,7 @@ import { nextTcpState, TCP_TIMEOUTS_MS } from "../../../director/tcp_states.ts";
 import { TCP_FLAG } from "../../../net/flow.ts";
 
 /** Lines of words: what it is about, the way, the event, and what becomes of each state. */
-const lines = readFileSync(new URL("../../fixtures/states/tables.txt", import.meta.url), "utf8")
+const lines = readFileSync(new URL("../../fixtures/state_tables.txt", import.meta.url), "utf8")
   .trim().split("\n").map((line) => line.split(" "));
 const WAYS = ["input", "output", "input-only"];
 const SCTP_EVENTS: Readonly<Record<string, number>> = {
