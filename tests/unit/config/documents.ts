@@ -18,7 +18,7 @@ const destination = fc.oneof(
 );
 
 const service = fc.record({
-  listen: fc.constantFrom(":8080", "127.0.0.1:8080", "127.0.0.1:8081", "[::1]:8080", "192.0.2.1:80"),
+  listen: fc.constantFrom(":8082", "127.0.0.1:8080", "127.0.0.1:8081", "[::1]:8080", "192.0.2.1:80"),
   protocol: fc.constantFrom("tcp", "udp"),
   scheduler: fc.constantFrom("rr", "wrr", "lc", "wlc", "sh"),
   onDown: fc.constantFrom("quiesce", "remove"),
