@@ -18,6 +18,7 @@ const ABOUT_SERVICES: ReadonlySet<string> = new Set([
   "failurecount",
   "checkcount",
   "fallback",
+  "fallback6",
   "quiescent",
 ]);
 /** Of a virtual service, taken over. */
@@ -27,6 +28,7 @@ const TAKEN: ReadonlySet<string> = new Set([
   "real6",
   "service",
   "scheduler",
+  "schedflags",
   "persistent",
   "netmask",
   "protocol",
@@ -104,8 +106,10 @@ export async function importLdirectord(text: string, file: string, names: Names)
 function readSettings(text: string, file: string): { globals: Setting[]; virtuals: Virtual[] } {
   const globals: Setting[] = [];
   const virtuals: Virtual[] = [];
-  for (const [i, lineText] of text.split("\n").entries()) {
-    if (/^\s*(#.*)?$/.test(lineText)) continue;
+  for (const [i, whole] of text.split("\n").entries()) {
+    // In quotes too, as ldirectord does it.
+    const lineText = whole.replace(/#.*/, "");
+    if (lineText.trim() === "") continue;
     const [, indent, name = "", value = ""] = /^(\s*)(\w+)\s*=\s*(.*?)\s*$/.exec(lineText) ?? [];
     if (indent === undefined) {
       throw new ValueError("IMPORT_INVALID", `${file}:${i + 1}: not a setting: ${lineText.trim()}`, { file });
@@ -141,7 +145,15 @@ class Reader {
     }
     const protocol = this.#value("protocol") ?? (value.endsWith(`:${DNS_PORT}`) ? "udp" : "tcp");
     const place = await this.#place(value, protocol, line);
-    const fallback = this.#setting("fallback");
+    if (place.mark === undefined && Number(place.port) === 0) {
+      this.#warn(
+        line,
+        `virtual: a config has no service on all ports of ${place.listen}; left out, lvsd ipvsadm takes it`,
+      );
+      return;
+    }
+    const fallback = this.#setting(this.#virtual.place.name === "virtual6" ? "fallback6" : "fallback");
+    const flags = this.#value("schedflags")?.split(",").map((it) => it.trim());
     const scheduler = this.#setting("scheduler");
     const [check, persistent, netmask] = [
       this.#check(place, protocol),
@@ -155,6 +167,7 @@ class Reader {
       scheduler: scheduler === undefined
         ? "wrr"
         : this.#import.scheduler(scheduler.value, this.#file, scheduler.line),
+      ...(flags === undefined ? {} : { flags }),
       ...(persistent === undefined ? {} : {
         persistence: {
           timeout: `${persistent}s`,
@@ -174,9 +187,9 @@ class Reader {
     this.#import.warn(this.#file, line, message);
   }
 
-  /** Of the service, else of the whole file. */
+  /** Of the service, else of the whole file; the last one counts. */
   #setting(name: string): Setting | undefined {
-    return [...this.#virtual.settings, ...this.#globals].find((one) => one.name === name);
+    return [...this.#globals, ...this.#virtual.settings].findLast((one) => one.name === name);
   }
 
   #value(name: string): string | undefined {

@@ -50,7 +50,13 @@ async function takeLine(
     if (parsed.kind === "command") takeCommand(parsed.draft, line, services, it, file);
   } catch (error) {
     if (!(error instanceof ToolError)) throw error;
-    it.warn(file, line, `left out: ${error.message.trim()}`);
+    // The tool's own words for a line without a command are of no use to somebody with a file.
+    const isRule = words[0]?.startsWith("-") ?? false;
+    it.warn(
+      file,
+      line,
+      `left out: ${isRule ? error.message.trim() : `no command of ipvsadm: ${words.join(" ")}`}`,
+    );
   }
 }
 

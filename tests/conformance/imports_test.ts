@@ -61,6 +61,14 @@ Deno.test("import: what no program wrote, and braces that do not match, are said
   }
 });
 
+Deno.test("import: a line of a script that is no command of the tool is shown", async () => {
+  const path = await Deno.makeTempFile();
+  await Deno.writeTextFile(path, "ipvsadm -C\nipvsadm -A -t 192.0.2.80:80\nsysctl -w a=1\n");
+  const { stderr } = await lvsd("import", path);
+  assert.match(stderr, /:3: warning: left out: no command of ipvsadm: sysctl -w a=1\n$/);
+  await Deno.remove(path);
+});
+
 Deno.test("import: - is standard input", async () => {
   let stdout = "";
   const code = await runCommandLine(["import", "-"], {
