@@ -100,6 +100,22 @@ for (const scheduler of ["lblc", "lblcr"]) {
     }
   });
 
+  Deno.test(`${scheduler}: full checks are thirty minutes apart`, () => {
+    const letters = new Letters(scheduler, "B1 A1");
+    const { service } = letters;
+    service.question[scheduler === "lblc" ? "lblcExpirationMs" : "lblcrExpirationMs"] = 1_000;
+    const entriesAt = (minutes: number, address: string) => {
+      service.nowMs = minutes * MINUTE_MS;
+      letters.aim(address).ask();
+      return service.cells[0];
+    };
+    assert.equal(entriesAt(0, "198.51.100.1"), 1);
+    assert.equal(entriesAt(29.5, "198.51.100.2"), 2);
+    assert.equal(entriesAt(30.5, "198.51.100.3"), 1, "both were too old at the half hour");
+    assert.equal(entriesAt(59.5, "198.51.100.4"), 2);
+    assert.equal(entriesAt(60.5, "198.51.100.5"), 1);
+  });
+
   Deno.test(`${scheduler}: above 16,384 addresses those idle for six minutes make room, a few at a time`, () => {
     const letters = new Letters(scheduler, "B1000000 A1000000");
     const ask = (count: number) => {
@@ -126,14 +142,18 @@ for (const scheduler of ["lblc", "lblcr"]) {
     for (const [count, goal] of [[18_000, 2_154], [24_000, 8_192]] as const) {
       const letters = new Letters(scheduler, "B1000000 A1000000");
       for (let i = 0; i < count; i++) letters.aim(`10.${i >> 16}.${i >> 8 & 255}.${i & 255}`).ask();
-      letters.service.nowMs = MINUTE_MS - 4;
+      letters.service.nowMs = 6 * MINUTE_MS - 4;
       letters.aim("10.0.0.0").ask();
+      assert.equal(letters.service.cells[0], count, "idle for five minutes at the fifth check");
       // The sixth check finds all but the last one idle for six minutes.
       letters.service.nowMs = 6 * MINUTE_MS;
       letters.aim("10.0.0.0").ask();
       const gone = count - (letters.service.cells[0] ?? 0);
       // A bucket of 1,024 has 24 at most here.
       assert.ok(gone >= goal && gone < goal + 30, `${gone} of ${count}, the goal is ${goal}`);
+      const rover = letters.service.cells[2] ?? 0;
+      const buckets = gone / count * 1_024;
+      assert.ok(Math.abs(rover - buckets) < buckets / 5, `the next check goes on behind bucket ${rover}`);
     }
   });
 
