@@ -223,3 +223,60 @@ Deno.test("lblcr: the server that leaves the set is still used once when it is t
   letters.load("B", 0);
   assert.equal(letters.ask(), "A", "B has left the set");
 });
+
+/** Members of the one address's set, by name. */
+function members(letters: Letters, names: readonly string[]): string {
+  const { cells } = letters.service;
+  return names.filter((it) => findScheduler("lblcr")?.remembers?.(cells, letters.of(it))).join("");
+}
+
+Deno.test("lblcr: one server leaves the set, and the next one after the expiration time has passed again", () => {
+  const letters = new Letters("lblcr", "C10 B10 A10").aim("198.51.100.1");
+  const { service } = letters;
+  service.question.lblcrExpirationMs = 3_000;
+  for (const [name, next] of [["C", "B"], ["B", "A"]] as const) {
+    letters.ask();
+    letters.load(name, 11);
+    assert.equal(letters.ask(), next);
+  }
+  const set = () => members(letters, ["A", "B", "C"]);
+  letters.load("C", 9);
+  letters.load("B", 8);
+  assert.equal(set(), "ABC");
+  service.nowMs = 3_004;
+  letters.ask();
+  assert.equal(set(), "AB", "the most loaded");
+  service.nowMs = 6_004;
+  letters.ask();
+  assert.equal(set(), "AB", "the set was changed 3 s ago");
+  service.nowMs = 6_008;
+  letters.ask();
+  assert.equal(set(), "A");
+  service.nowMs = 60_000;
+  letters.ask();
+  assert.equal(set(), "A", "the last one stays");
+});
+
+Deno.test("lblcr: a quiesced server never leaves a set for its load", () => {
+  const letters = new Letters("lblcr", "B10 A10").aim("198.51.100.1");
+  const { service } = letters;
+  service.question.lblcrExpirationMs = 3_000;
+  letters.ask();
+  letters.load("B", 11);
+  assert.equal(letters.ask(), "A");
+  service.setWeight(letters.of("B"), 0);
+  service.nowMs = 3_004;
+  assert.equal(letters.ask(), "A", "used once more");
+  assert.equal(members(letters, ["A", "B"]), "B");
+});
+
+Deno.test("lblcr: an overrun server that is the best of all the same is no second member of its set", () => {
+  const letters = new Letters("lblcr", "B10 A10").aim("198.51.100.1");
+  const { service } = letters;
+  letters.ask();
+  letters.load("B", 11);
+  // A threshold keeps the idle one from being chosen, and not from showing that B has too much.
+  service.server(letters.of("A")).overloaded = true;
+  for (let i = 0; i < 3; i++) assert.equal(letters.ask(), "B");
+  assert.equal(service.cells[7], 1, "members that were ever used");
+});
