@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { nextSctpState, SCTP_EVENT, SCTP_TIMEOUTS_MS } from "../../../director/sctp_states.ts";
-import { nextTcpState, TCP_TIMEOUTS_MS } from "../../../director/tcp_states.ts";
+import { nextTcpState, TCP_STATE, TCP_TIMEOUTS_MS } from "../../../director/tcp_states.ts";
 import { TCP_FLAG } from "../../../net/flow.ts";
 
 /** Lines of words: what it is about, the way, the event, and what becomes of each state. */
@@ -55,5 +55,16 @@ for (const [about, protocol, next] of TABLES) {
 Deno.test("states: how long each lasts", () => {
   for (const [protocol, times] of [["tcp", TCP_TIMEOUTS_MS], ["sctp", SCTP_TIMEOUTS_MS]] as const) {
     assert.deepEqual(times.map((ms) => String(ms / 1_000)), behind(protocol, "seconds"), protocol);
+  }
+});
+
+Deno.test("states: of several flags RST counts before SYN, SYN before FIN, FIN before ACK; PSH says nothing", () => {
+  const { rst, syn, fin, ack } = TCP_FLAG;
+  for (let flags = 0; flags < 64; flags++) {
+    const first = [rst, syn, fin, ack].find((it) => (flags & it) !== 0);
+    for (let state = 0; state < TCP_TIMEOUTS_MS.length; state++) {
+      const wanted = first === undefined ? TCP_STATE.close : nextTcpState(state, 0, first, false);
+      assert.equal(nextTcpState(state, 0, flags, false), wanted, `flags ${flags} in state ${state}`);
+    }
   }
 });
