@@ -30,8 +30,8 @@ export const dh: Scheduler = {
   added: fill,
   removing() {},
   removed: fill,
-  // A bucket's owner does not depend on weights.
-  edited() {},
+  // A bucket's owner does not depend on weights, but it does on the order.
+  edited: fill,
 };
 
 function fill(list: DestinationList, cells: Int32Array): void {

@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import type { Director } from "../../../director/director.ts";
 import type { DestinationSpec } from "../../../director/specs.ts";
+import { Store } from "../../../director/store.ts";
+import { findScheduler } from "../../../schedulers/registry.ts";
 import {
   at,
   type Cases,
@@ -56,6 +58,34 @@ export const destinationCases: Cases = {
     assert.deepEqual(picks, ["10.2.0.1:2", "10.2.0.1:3", "10.2.0.1:1"]);
     director.deleteDestination(c, 0);
     assert.deepEqual(ports(director, service), [2, 1]);
+  },
+
+  "an order given is the one that hashing schedulers deal by, as after a fresh start": (make) => {
+    for (const scheduler of ["dh", "sh", "mh"]) {
+      const ask = (
+        order: (director: Director, service: number, handles: number[]) => void,
+        hosts: number[],
+      ) => {
+        const director = make({
+          findScheduler,
+          store: Store.create({ capacities: { services: 1, destinations: 8, schedulerCells: 8_192 } }),
+        });
+        const service = director.addService({ key: { mark: 1, family: 4 }, scheduler }, 0);
+        const handles = hosts.map((host) =>
+          director.addDestination(service, destination(`10.2.0.${host}:0`, { weight: host }), 0)
+        );
+        order(director, service, handles);
+        return Array.from({ length: 40 }, (_, i) => {
+          const flow = tcp(`192.0.2.${i}:1`, `198.51.100.${i}:80`);
+          flow.mark = 1;
+          return target(director, from(director, flow, SYN, 0));
+        });
+      };
+      const reordered = ask((director, service, handles) => {
+        director.orderDestinations(service, handles, 0);
+      }, [1, 2, 3]);
+      assert.deepEqual(reordered, ask(() => {}, [3, 2, 1]), scheduler);
+    }
   },
 
   "the weight in force is one thing, the configured one another": (make) => {
