@@ -22,6 +22,9 @@ Deno.test("dh: a server that may not be used has no stand-in", () => {
   letters.aim("192.0.2.1").service.server(letters.of("A")).overloaded = true;
   letters.expect("- -");
   letters.service.server(letters.of("A")).overloaded = false;
+  letters.service.server(letters.of("A")).available = false;
+  letters.expect("-");
+  letters.service.server(letters.of("A")).available = true;
   letters.service.setWeight(letters.of("A"), 0);
   letters.expect("-");
   letters.service.remove(letters.of("A"));
