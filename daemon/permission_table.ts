@@ -78,6 +78,11 @@ export const FEATURES: readonly Feature[] = [
     without: "down, its reason names the flag",
   },
   {
+    name: "health checks of type `https` with `verify: true`",
+    permissions: ["--allow-sys"],
+    without: "down, its reason names the flag",
+  },
+  {
     name: "the native and the packet engine, systemd, the limit of descriptors",
     permissions: ["--allow-ffi", "--allow-read=PROGRAM"],
     without: "the portable engine, systemd is not told, no limit is known; the log names the flag",

@@ -5,7 +5,7 @@
  */
 import { dirname, resolve } from "node:path";
 import { bindingPathOf } from "../admin/control_socket.ts";
-import type { Config, DestinationConfig, ServiceConfig } from "../config/model.ts";
+import type { Config, DestinationConfig, HealthCheckConfig, ServiceConfig } from "../config/model.ts";
 import { programFolder } from "../engines/native/thread_stock.ts";
 import { formatEndpoint, isNamed } from "../net/endpoint.ts";
 import { OWN_VARIABLES } from "./permission_table.ts";
@@ -72,7 +72,7 @@ function needsOf(config: Config, surroundings: RunSurroundings): Need[] {
   const folder = config.file === "" ? [] : [dirname(resolve(config.file))];
   return [
     need("env", [...OWN_VARIABLES, ...variables, ...(programs.length > 0 ? ["PATH"] : [])]),
-    need("sys", ["uid", "networkInterfaces"]),
+    need("sys", services.some(verifies) ? [] : ["uid", "networkInterfaces"]),
     need("read", [...folder, ...owned, ...keyFiles, ...(hasFfi ? [programFolder()] : []), "/dev/null"]),
     ...(owned.length > 0 ? [need("write", owned)] : []),
     ...(net.length > 0 ? [need("net", services.some(hasNames) ? [] : net)] : []),
@@ -131,9 +131,16 @@ function hasNames({ destinations, sorryServer }: ServiceConfig): boolean {
     (sorryServer !== undefined && isNamed(sorryServer));
 }
 
+function verifies(service: ServiceConfig): boolean {
+  return checksOf(service).some((it) => it !== undefined && it !== false && it.type === "https" && it.verify);
+}
+
+function checksOf({ healthCheck, destinations }: ServiceConfig): (HealthCheckConfig | false | undefined)[] {
+  return [healthCheck, ...destinations.map((it) => it.healthCheck)];
+}
+
 function programsOf(service: ServiceConfig): string[] {
-  const checks = [service.healthCheck, ...service.destinations.map((it) => it.healthCheck)];
-  return checks.flatMap((it) =>
+  return checksOf(service).flatMap((it) =>
     it !== undefined && it !== false && it.type === "exec" ? it.command.slice(0, 1) : []
   );
 }

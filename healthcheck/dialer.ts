@@ -13,6 +13,7 @@ import type { CheckDatagrams, CheckStream, CommandOutcome, Dialer } from "./chec
 import { runCommand } from "./command.ts";
 import { ConnectedDatagrams } from "./connected_datagrams.ts";
 import { openDatagrams } from "./datagrams.ts";
+import { checkErrorOf } from "./failure_reason.ts";
 import { openedStream } from "./socket_stream.ts";
 
 /**
@@ -76,7 +77,12 @@ export class SystemDialer implements Dialer, Disposable {
 
   // Without `ca` Deno asks Mozilla's list, which does not know a house's own authority. SSL_CERT_FILE is heeded.
   #authorities(): { ca?: string[] } {
-    this.#systemAuthorities ??= tls.getCACertificates("system");
+    try {
+      this.#systemAuthorities ??= tls.getCACertificates("system");
+    } catch (error) {
+      // Deno lets nobody read them without the whole of --allow-sys.
+      throw checkErrorOf(error, "defect");
+    }
     return this.#systemAuthorities.length === 0 ? {} : { ca: this.#systemAuthorities };
   }
 

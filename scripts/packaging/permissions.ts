@@ -16,14 +16,15 @@ export const RUNTIME_FLAGS: readonly string[] = [
 
 /**
  * Everything that some configuration uses: the built file starts before it knows which. Addresses, files, programs of exec
- * checks and `${NAME}` can be any; what lvsd asks of the system is known. `lvsd permissions FILE` tells the set of one file.
+ * checks and `${NAME}` can be any, and the system's certificates come with all of --allow-sys only. `lvsd permissions FILE`
+ * tells the set of one file.
  */
 export const ALL_PERMISSIONS: readonly string[] = [
   "--allow-net",
   "--allow-read",
   "--allow-write",
   "--allow-env",
-  "--allow-sys=uid,networkInterfaces",
+  "--allow-sys",
   "--allow-run",
   "--allow-ffi",
 ];

@@ -4,6 +4,7 @@ import { loadConfig } from "../../config/load.ts";
 import { permissionsFor } from "../../daemon/permissions.ts";
 import { freePort } from "../peers/free_port.ts";
 import { LvsdProcess } from "../peers/lvsd_process.ts";
+import { startEcho } from "./echo_servers.ts";
 import { askOnce, type Everything, everything } from "./permissions_config.ts";
 import {
   EVERY_COMMAND,
@@ -236,6 +237,35 @@ test("commands that ask a daemon", async (t, folder) => {
     says: /today\.lvs.*--allow-write/,
   }]);
   assert.match(await Deno.readTextFile(file), /^# /);
+});
+
+test("a check that verifies a certificate", async (t, folder) => {
+  await using stack = new AsyncDisposableStack();
+  const { address } = stack.use(await startEcho());
+  const file = `${folder}/lvsd.yaml`;
+  const services = [{
+    name: "web",
+    listen: `127.0.0.1:${await freePort()}`,
+    healthCheck: { type: "https", verify: true, interval: "100ms", initialState: "up" },
+    destinations: [{ name: "secure", address }],
+  }];
+  const text = JSON.stringify({ admin: { listen: "off", socket: "off" }, services });
+  await Deno.writeTextFile(file, text);
+  const config = loadConfig(text, file, () => undefined);
+  const own = permissionsFor(config, { variables: [], socketPath: undefined, hasFfi: false });
+  assert.ok(own.includes("--allow-sys"));
+  // It is no server of TLS, but it was asked.
+  const start = { flags: own, words: ["run", "-c", file], says: [/secure is down: tls /] };
+  await t.step("with it", async () => assert.match(await said(start), /secure is down: tls /));
+  // What every config needs stays.
+  const flags = own.map((it) => it === "--allow-sys" ? "--allow-sys=uid,networkInterfaces" : it);
+  const refused = /secure is down: permission Requires sys access to "ca".*--allow-sys/;
+  await t.step("without it", async () => {
+    const text = await said({ ...start, flags }, [refused]);
+    assert.match(text, refused);
+    assert.doesNotMatch(text, /\n {4}at |defect/);
+  });
+  tried.add("health checks of type `https` with `verify: true`: --allow-sys");
 });
 
 test("commands that read a file, and the doctor", async (t, folder) => {
