@@ -255,7 +255,6 @@ export class EngineMemory {
       this.closed(descriptor);
     });
     let connections = 0;
-    const bell = this.bell(worker);
     const own = this.#own.subarray(worker * OWN.count, (worker + 1) * OWN.count);
     for (let slot = 0; slot < BINDING_SLOTS; slot++) {
       const live = own[OWN.live + slot] ?? 0;
@@ -264,8 +263,9 @@ export class EngineMemory {
     }
     Atomics.sub(this.#all, ALL.descriptors, own[OWN.reserved] ?? 0);
     Atomics.sub(this.#all, ALL.sessions, own[OWN.sessions] ?? 0);
-    own.fill(0);
-    this.setBell(worker, bell);
+    // All but the bell: others may ring it meanwhile, and descriptor 0 is somebody else's.
+    own.fill(0, 0, OWN.bell);
+    own.fill(0, OWN.bell + 1);
     return { descriptors, connections };
   }
 }
