@@ -11,6 +11,7 @@ import { PatientEpoll } from "../../sys/patient_epoll.ts";
 import { Sockets } from "../../sys/sockets.ts";
 import { UnixSockets } from "../../sys/unix_sockets.ts";
 import type { Binding, EndReason, Engine, EngineEvents, OpenBinding } from "../engine.ts";
+import { Troubles } from "../native/troubles.ts";
 import { HandOverBinding } from "./hand_over_binding.ts";
 import type { HandOverHost, Happening } from "./hand_over_host.ts";
 
@@ -90,11 +91,14 @@ export class HandOverEngine implements Engine {
     this.#libc = libc;
     this.#waiter = waiter;
     this.#turning = waiter.run((tag, events) => this.#watched.get(tag)?.(events));
+    const { events } = this.#options;
+    const troubles = new Troubles((service, message) => events.trouble(service, message));
     this.#host = {
       ...this.#options,
       sockets: new Sockets(libc),
       unixSockets: new UnixSockets(libc),
       entries: this.#entries,
+      trouble: (service, message) => troubles.tell(service, message),
       watch: (descriptor, interest, happened) => {
         this.#watched.set(descriptor, happened);
         waiter.epoll.add(descriptor, interest, descriptor);

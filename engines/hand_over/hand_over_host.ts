@@ -21,6 +21,8 @@ export interface HandOverHost {
   readonly unixSockets: UnixSockets;
   /** Connections by their entry in the director. */
   readonly entries: Map<number, { entryExpired(): void }>;
+  /** Something for the log, at most one a second of each service. */
+  trouble(service: number, message: string): void;
   watch(descriptor: number, interest: number, happened: Happening): void;
   unwatch(descriptor: number): void;
 }

@@ -10,8 +10,9 @@ import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
 import { DIRECTION, Flow, PROTOCOL, TCP_FLAG } from "../../net/flow.ts";
 import { greeting, type HandedEnd, ORDER, readReceiverLine, type ReceiverWord } from "../../net/hand_over.ts";
 import { EPOLL } from "../../sys/epoll.ts";
-import { ERRNO } from "../../sys/errno.ts";
+import { ERRNO, errnoName } from "../../sys/errno.ts";
 import type { BindingOptions, EndReason } from "../engine.ts";
+import { ownShortage } from "../portable/tcp_failures.ts";
 import { refusalReason } from "../refusals.ts";
 import type { HandOverHost } from "./hand_over_host.ts";
 
@@ -99,9 +100,7 @@ export class HandedConnection {
     this.#destinationText = family === 6 ? `[${host}]:${destinationPort}` : `${host}:${destinationPort}`;
     const path = options.handOver?.get(this.#destinationText);
     const stream = path === undefined ? -ERRNO.ENOENT : unixSockets.connect(path);
-    if (stream < 0) {
-      return this.#offerFailed(stream === -ERRNO.ECONNREFUSED ? "connect-refused" : "connect-failed");
-    }
+    if (stream < 0) return this.#noStream(errnoName(-stream));
     this.#stream = stream;
     this.#rest = "";
     this.#host.watch(stream, EPOLL.in, () => this.#listen());
@@ -110,6 +109,16 @@ export class HandedConnection {
       return this.#offerFailed("connect-failed");
     }
     this.#deadline = clock.after(options.connectTimeoutMs, () => this.#offerFailed("connect-timeout"));
+  }
+
+  /** For want of something on this host, which is not the receiver's fault, or because nobody takes it. */
+  #noStream(code: string): void {
+    const shortage = ownShortage(code);
+    if (shortage === undefined) {
+      return this.#offerFailed(code === "ECONNREFUSED" ? "connect-refused" : "connect-failed");
+    }
+    this.#host.trouble(this.#start.service, `${code}: ${shortage}`);
+    this.end("error");
   }
 
   /** Another destination, as often as the service allows; the socket is still ours. */

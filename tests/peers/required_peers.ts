@@ -19,6 +19,7 @@ const PEERS = {
   pen: { package: "pen" },
   pgbench: { package: "postgresql" },
   postgres: { package: "postgresql" },
+  prlimit: { package: "util-linux" },
   "redis-benchmark": { package: "redis-tools" },
   "redis-cli": { package: "redis-tools" },
   "redis-server": { package: "redis-server" },
