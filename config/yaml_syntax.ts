@@ -99,11 +99,13 @@ function lineOf(text: string, offset: number): string {
   return text.slice(start, end < 0 ? undefined : end);
 }
 
+const KEY_ALONE = 'no ": " (a colon and a space) after the key on this line';
+
 /** Messages by the parser's own code; the rest is told in the parser's words. */
 const EXPLANATIONS: Readonly<Record<string, string>> = {
   TAB_AS_INDENT: "a tab in the indentation; YAML allows spaces only",
   MULTIPLE_DOCS: "a second document begins here (---); a config file has one",
-  MULTILINE_IMPLICIT_KEY: 'no ": " (a colon and a space) after the key on this line',
+  MULTILINE_IMPLICIT_KEY: KEY_ALONE,
   BLOCK_AS_IMPLICIT_KEY:
     'two times ": " on one line, or a wrong indentation; text that has ": " in it needs quotes',
   RESOURCE_EXHAUSTION: "nested too deeply",
@@ -111,7 +113,7 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
 };
 
 function explain(error: YAMLError, line: string): string {
-  const ipv6 = /\[[0-9a-fA-F:.]*:[0-9a-fA-F:.]*\](:\d+)?/.exec(line)?.[0];
+  const ipv6 = /\[[0-9a-fA-F.]*:[0-9a-fA-F.]*:[0-9a-fA-F:.]*\](:\d+)?/.exec(line)?.[0];
   const isAboutBrackets = error.code === "UNEXPECTED_TOKEN" || error.code === "MISSING_CHAR";
   if (isAboutBrackets && ipv6 !== undefined && !/["']\[/.test(line)) {
     return `[ begins a list in YAML; put the address in quotes: "${ipv6}"`;
@@ -129,6 +131,8 @@ function explain(error: YAMLError, line: string): string {
   if (/^Missing closing/.test(text)) {
     return `text in quotes is not closed; a ${text.includes('"') ? '"' : "'"} is missing`;
   }
+  if (/^Implicit map keys need/.test(text)) return KEY_ALONE;
+  if (/flow-(seq|map)-end token/.test(text)) return `a ${text.includes("seq") ? "]" : "}"} too many`;
   if (/must start at the same column|without - indicator/.test(text)) {
     return "wrong indentation: not in line with what is before it";
   }
