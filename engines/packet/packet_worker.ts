@@ -26,7 +26,7 @@ import type { Order, Report, WorkerCounts, WorkerSight, WorkerStart } from "./wo
 class PacketWorker {
   readonly #start: WorkerStart;
   readonly #sender: FrameSender;
-  readonly #program: TrainProgram | undefined;
+  readonly #opened: DisposableStack;
   readonly #sockets = new Map<string, PacketSocket>();
   readonly #director: Director;
   readonly #packets: PacketDirector;
@@ -36,14 +36,16 @@ class PacketWorker {
   #links: readonly Link[] = [];
   #stopId: number | undefined;
 
-  constructor(start: WorkerStart, library: PacketLibrary) {
+  /** @param opened takes what has to be closed, however this ends */
+  constructor(start: WorkerStart, library: PacketLibrary, opened: DisposableStack) {
     this.#start = start;
+    this.#opened = opened;
     this.#sender = new FrameSender(library);
-    this.#program = TrainProgram.load(library);
-    const options = { ...start, program: this.#program };
+    const program = opened.use(TrainProgram.load(library));
+    const options = { ...start, program };
     for (const { name } of start.wiring.interfaces) {
       if (!this.#sockets.has(name)) {
-        this.#sockets.set(name, PacketSocket.open(library, this.#sender, name, options));
+        this.#sockets.set(name, opened.use(PacketSocket.open(library, this.#sender, name, options)));
       }
     }
     const random = new SeededRandom(start.seed);
@@ -91,8 +93,7 @@ class PacketWorker {
   run(): void {
     this.#report({ kind: "ready", connections: this.#director.connectionMemory });
     this.#loop.run(() => this.#obey());
-    for (const socket of this.#sockets.values()) socket[Symbol.dispose]();
-    this.#program?.[Symbol.dispose]();
+    this.#opened.dispose();
     if (this.#stopId !== undefined) this.#report({ kind: "done", id: this.#stopId });
   }
 
@@ -173,10 +174,12 @@ class PacketWorker {
 
 function main(start: WorkerStart): void {
   using library = PacketLibrary.open();
+  // A thread that dies leaves its descriptors to the process: each socket has 8 MiB of the kernel's memory.
+  using opened = new DisposableStack();
   if (start.isRealtime) becomeRealtime(library);
   let worker;
   try {
-    worker = new PacketWorker(start, library);
+    worker = new PacketWorker(start, library, opened);
   } catch (error) {
     const code = error instanceof LvsdError ? error.code : "DEFECT";
     const message = error instanceof Error ? error.message : String(error);
