@@ -16,7 +16,7 @@ import type { DropCounts } from "./drops.ts";
 import type { IcmpErrors } from "./icmp_errors.ts";
 import { NO_INTERFACE, type Passage } from "./passage.ts";
 import type { Reassembly } from "./reassembly.ts";
-import { sctpEventOf } from "./sctp_event.ts";
+import { hasSctpChunk, sctpEventOf } from "./sctp_event.ts";
 import type { Transmit } from "./transmit.ts";
 import type { TunnelErrors } from "./tunnel_errors.ts";
 
@@ -71,7 +71,8 @@ export class DirectorPath {
     const verdict = this.#ask(passage, DIRECTION.input, nowMs);
     switch (verdict.action) {
       case ACTION.accept:
-        return VERDICT.accept;
+        // Nobody knows it, and it does not say what it is (`sctp_conn_schedule`).
+        return packet.protocol === PROTOCOL.sctp && !hasSctpChunk(packet) ? this.#drop() : VERDICT.accept;
       case ACTION.reject:
         this.#parts.errors.report(passage, "portUnreachable", nowMs);
         return this.#drop();
@@ -88,7 +89,14 @@ export class DirectorPath {
    */
   hostReply(passage: Passage, nowMs: number): HookVerdict {
     const isPossible = this.#hostHasAsked || this.#parts.director.sysctl.nat_icmp_send !== 0;
-    return isPossible ? this.reply(passage, nowMs) : VERDICT.accept;
+    if (!isPossible) return VERDICT.accept;
+    // Real servers call clients, not the director: it cannot read a call that comes here (`__ip_vs_rs_conn_out`).
+    const flow = this.#flow;
+    const { payload } = flow;
+    flow.payload = undefined;
+    const verdict = this.reply(passage, nowMs);
+    flow.payload = payload;
+    return verdict;
   }
 
   /** A reply of a real server: FORWARD at 100, OUTPUT at -99. */

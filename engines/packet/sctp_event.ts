@@ -22,10 +22,16 @@ const EVENT_BY_CHUNK: ReadonlyMap<number, number> = new Map([
   [14, SCTP_EVENT.shutdownComplete],
 ]);
 
+/** Whether there is a first chunk to tell by what the packet means. */
+export function hasSctpChunk({ transport, end }: IpPacket): boolean {
+  return transport + SCTP_BYTES + 4 <= end;
+}
+
 /** One of `SCTP_EVENT`. */
-export function sctpEventOf({ bytes, transport, end }: IpPacket): number {
+export function sctpEventOf(packet: IpPacket): number {
+  const { bytes, transport, end } = packet;
   const first = transport + SCTP_BYTES;
-  if (first + 4 > end) return SCTP_EVENT.data;
+  if (!hasSctpChunk(packet)) return SCTP_EVENT.data;
   const type = bytes[first] ?? 0;
   if (type === CHUNK.cookieEcho || type === CHUNK.cookieAck) {
     // Chunks are padded to 4 bytes.

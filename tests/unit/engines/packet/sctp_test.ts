@@ -89,3 +89,16 @@ for (const [port, isSealed] of [[80, false], [8_080, true]] as const) {
     assert.equal(found === crc32c(segment, 0, segment.length), isSealed);
   });
 }
+
+Deno.test("SCTP: without a chunk nothing begins and nobody is told; a known association goes on", () => {
+  const wire = new Wire();
+  const key = { protocol: PROTOCOL.sctp, address: IpAddress.parse(VIP), port: 80 };
+  const service = wire.director.addService({ key, scheduler: "rr" }, wire.nowMs);
+  const address = IpAddress.parse(SERVER);
+  wire.director.addDestination(service, { address, port: 80, method: "dr", weight: 1 }, wire.nowMs);
+  assert.deepEqual(wire.fromClient(packetOf([])), []);
+  assert.equal(wire.packets.drops.toJSON().director, 1);
+  assert.match(only(wire.fromClient(packetOf([0]))).text, /icmp 3\/2/, "what begins nothing is the host's");
+  only(wire.fromClient(packetOf([INIT])));
+  assert.equal(only(wire.fromClient(packetOf([]))).link, "inside");
+});

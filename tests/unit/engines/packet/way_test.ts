@@ -300,6 +300,23 @@ Deno.test("sip: what a real server says of itself leaves as the service's, with 
   }
 });
 
+Deno.test("sip: what a real server says to the director itself is no call", () => {
+  const wire = new Wire();
+  wire.director.sysctl.nat_icmp_send = 1;
+  const key = { protocol: 17, address: IpAddress.parse(VIP), port: 5_060 };
+  const persistence = { timeoutMs: 300_000, prefixLength: 32 };
+  const spec = { key, scheduler: "rr", persistence, persistenceEngine: "sip" } as const;
+  const service = wire.director.addService(spec, wire.nowMs);
+  const address = IpAddress.parse(SERVER);
+  wire.director.addDestination(service, { address, port: 5_070, method: "nat", weight: 1 }, wire.nowMs);
+  const payload = new TextEncoder().encode("BYE sip:a@b SIP/2.0\r\nCall-ID: one\r\n\r\n");
+  const ends = { source: SERVER, sourcePort: 5_070, destinationPort: 5_060, payload };
+  assert.match(only(wire.fromServer({ ...ends, destination: "172.16.0.1" })).text, /icmp 3\/3/);
+  assert.equal(wire.director.connectionCount, 0);
+  only(wire.fromServer({ ...ends, destination: CLIENT }));
+  assert.equal(wire.director.connectionCount, 1);
+});
+
 Deno.test("a datagram whose checksum is left to a network card leaves in fragments with a whole one", () => {
   for (const method of ["nat", "dr"] as const) {
     const wire = new Wire();
