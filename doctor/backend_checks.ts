@@ -5,6 +5,7 @@
  */
 import type { ForwardingMethodName } from "../modes/rules.ts";
 import type { IpAddress } from "../net/address.ts";
+import { interfaceSwitchName } from "../net/interface_switch.ts";
 import type { Finding } from "./finding.ts";
 import { type Host, type HostAddress, IFF_UP, interfaceSwitch, sysctl, TUNNEL_DEVICES } from "./host.ts";
 import { listeningSockets, takesIpv4 } from "./socket_tables.ts";
@@ -134,7 +135,7 @@ function* reversePath(host: Host, { mode }: BackendQuestion): Iterable<Finding> 
     "rp-filter",
     device,
     `rp_filter is strict for ${device}: clients are not reached through the tunnel, so their packets are dropped`,
-    `sysctl -w ${names.map((it) => `net.ipv4.conf.${it}.rp_filter=0`).join(" ")}`,
+    `sysctl -w ${names.map((it) => `${interfaceSwitchName(it, "rp_filter")}=0`).join(" ")}`,
   );
 }
 

@@ -5,6 +5,7 @@
  */
 import type { IpAddress } from "../net/address.ts";
 import type { Endpoint } from "../net/endpoint.ts";
+import { interfaceSwitchName, switchPath } from "../net/interface_switch.ts";
 
 /** One address of one interface. */
 export interface HostAddress {
@@ -87,7 +88,7 @@ export const IFF_UP = 1;
 
 /** A number below /proc/sys; undefined when it is not there. */
 export function sysctl(host: Host, name: string): number | undefined {
-  const text = host.read(`/proc/sys/${name.replaceAll(".", "/")}`);
+  const text = host.read(switchPath(name));
   const value = Number(text?.split(/\s+/)[0]);
   return text === undefined || Number.isNaN(value) ? undefined : value;
 }
@@ -97,8 +98,8 @@ export function sysctl(host: Host, name: string): number | undefined {
  * `arp_ignore` and `arp_announce` alike (ip-sysctl).
  */
 export function interfaceSwitch(host: Host, link: string, name: string): number | undefined {
-  const own = sysctl(host, `net.ipv4.conf.${link}.${name}`);
-  const all = sysctl(host, `net.ipv4.conf.all.${name}`);
+  const own = sysctl(host, interfaceSwitchName(link, name));
+  const all = sysctl(host, interfaceSwitchName("all", name));
   if (own === undefined && all === undefined) return undefined;
   return Math.max(own ?? 0, all ?? 0);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { SystemError } from "../errors.ts";
+import { interfaceSwitchName } from "../net/interface_switch.ts";
 import {
   addressCommands,
   type RealServerPlan,
@@ -86,7 +87,10 @@ export class RealServerHost {
       }
     }
     for (const wanted of wantedSwitches(plan)) {
-      const now = await this.#read(wanted.name).catch(() => undefined);
+      const now = await this.#read(wanted.name).catch((error) => {
+        if (error instanceof SystemError && error.code === "COMMAND_FAILED") return undefined;
+        throw error;
+      });
       const problem = now === undefined
         ? `${wanted.name} is not there; is ${plan.interface} the right interface, and the tunnel up?`
         : switchProblem(wanted, now);
@@ -115,7 +119,8 @@ export class RealServerHost {
       try {
         values.set(name, await this.#read(name));
       } catch (error) {
-        if (!(error instanceof SystemError) || !name.includes(`.${plan.interface}.`)) throw error;
+        const isOwn = name === interfaceSwitchName(plan.interface, name.split(".").at(-1) ?? "");
+        if (!(error instanceof SystemError) || error.code !== "COMMAND_FAILED" || !isOwn) throw error;
         throw new SystemError(
           "INTERFACE_MISSING",
           `this host has no interface "${plan.interface}"; name the one towards the director with --interface NAME, ` +

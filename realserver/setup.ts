@@ -5,6 +5,7 @@
  */
 import { ValueError } from "../errors.ts";
 import { IpAddress } from "../net/address.ts";
+import { interfaceSwitchName } from "../net/interface_switch.ts";
 
 /** Device that tunnel packets come out of. */
 export const TUNNEL_DEVICE = "lvsd0";
@@ -61,14 +62,14 @@ export function wantedSwitches(plan: RealServerPlan): WantedSwitch[] {
   if (!hasIpv4) return [];
   const both = (name: string, value: number, why: string): WantedSwitch[] =>
     ["all", plan.interface].map((on) => ({
-      name: `net.ipv4.conf.${on}.${name}`,
+      name: interfaceSwitchName(on, name),
       value,
       isRight: (now) => now >= value,
       wanted: `at least ${value}`,
       why,
     }));
   const filter = (on: string): WantedSwitch => ({
-    name: `net.ipv4.conf.${on}.rp_filter`,
+    name: interfaceSwitchName(on, "rp_filter"),
     value: 0,
     isRight: (now) => now !== STRICT,
     wanted: "0, or 2 (loose)",

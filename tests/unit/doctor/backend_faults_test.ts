@@ -178,6 +178,14 @@ Deno.test("doctor, real server: a virtual address on loopback is hidden from nob
   assert.deepEqual(ids.filter((it) => /^(vip|arp)-/.test(it)), []);
 });
 
+Deno.test("doctor, real server: the switches of a VLAN's interface are read", () => {
+  const host = new FakeHost().set("net.ipv4.conf.eth0.arp_ignore", 0).give("eth0.100", "10.0.0.2/24");
+  host.own.splice(host.own.findIndex((it) => it.interface === "eth0"), 1);
+  host.give("lo", `${VIP}/32`);
+  host.files.set("/proc/sys/net/ipv4/conf/eth0.100/arp_ignore", "1");
+  assert.deepEqual(backendFindings(host, question()).map((it) => it.id), []);
+});
+
 Deno.test("doctor, real server: 2 is loose, and the larger of all and the interface counts", () => {
   const host = readyHost().set("net.ipv4.conf.all.rp_filter", 2).set("net.ipv4.conf.tunl0.rp_filter", 1);
   assert.deepEqual(backendFindings(host, question(TUN)), []);

@@ -2,6 +2,7 @@
  * A real server's host: what is set, in which order, what is put back, what is found wrong.
  */
 import assert from "node:assert/strict";
+import { SystemError } from "../../../errors.ts";
 import { IpAddress } from "../../../net/address.ts";
 import { RealServerHost } from "../../../realserver/host.ts";
 import type { RealServerPlan } from "../../../realserver/setup.ts";
@@ -16,7 +17,7 @@ const TUN: RealServerPlan = { ...DR, mode: "tun" };
 /** A host of memory: switches and addresses. */
 class FakeHost {
   readonly switches = new Map<string, number>(
-    ["all", "eth0", "lvsd0"].flatMap((on) => [
+    ["all", "eth0", "lvsd0", "eth0/100"].flatMap((on) => [
       [`net.ipv4.conf.${on}.arp_ignore`, 0],
       [`net.ipv4.conf.${on}.arp_announce`, 0],
       [`net.ipv4.conf.${on}.rp_filter`, 1],
@@ -109,4 +110,22 @@ Deno.test("everything wrong is found", async () => {
   assert.match(problems[1] ?? "", /fd00:1::100 is not an address of this host/);
   assert.match(problems[2] ?? "", /all\.arp_ignore is 0 and should be at least 1/);
   assert.match(problems[7] ?? "", /lvsd0\.rp_filter is 1 and should be 0, or 2/);
+});
+
+Deno.test("a VLAN's interface has a slash in its switches' names, as sysctl(8) wants it", async () => {
+  const fake = new FakeHost();
+  await fake.host.setUp({ ...DR, interface: "eth0.100" });
+  assert.deepEqual(fake.commands.filter((it) => it.includes("eth0")), [
+    "sysctl -w net.ipv4.conf.eth0/100.arp_ignore=1",
+    "sysctl -w net.ipv4.conf.eth0/100.arp_announce=2",
+  ]);
+});
+
+Deno.test("a program that is missing is told, and not taken for a switch that is not there", async () => {
+  const host = new RealServerHost((words) => {
+    if (words[0] === "ip") return Promise.resolve({ code: 0, stdout: "[]", stderr: "" });
+    throw new SystemError("COMMAND_MISSING", "sysctl is not installed");
+  });
+  await assert.rejects(host.problems(DR), { message: "sysctl is not installed" });
+  await assert.rejects(host.setUp(DR), { message: "sysctl is not installed" });
 });
