@@ -28,6 +28,7 @@ const OPTION = {
 const TPACKET_V2 = 1;
 const MEMBER_PROMISCUOUS = 1;
 const MSG_DONTWAIT = 0x40;
+const MSG_PEEK = 2;
 const SOL_SOCKET = 1;
 const SO_RCVBUFFORCE = 33;
 const SO_MARK = 36;
@@ -204,6 +205,11 @@ export class PacketSocket implements Disposable {
       this.#next = (this.#next + 1) % this.#slots;
     }
     return count;
+  }
+
+  /** Takes the error that waits on it, if one does: of an interface that went down, or is gone. */
+  takeError(): void {
+    this.#library.receive(this.descriptor, this.#largeRoom, OFFLOAD_BYTES, MSG_DONTWAIT | MSG_PEEK);
   }
 
   /** Sends a frame with its offload in front, `bytes` from `from` up to `to`, by the end of the turn. */

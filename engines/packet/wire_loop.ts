@@ -21,14 +21,16 @@ import type { Link } from "./links.ts";
 import type { PacketDirector } from "./packet_director.ts";
 import { type Passage, segmentHeaderBytes } from "./passage.ts";
 
+/** `struct pollfd`: a word, then what is waited for and what happened. */
 const POLL_RECORD_BYTES = 8;
+const POLL_HALVES = { wanted: 2, happened: 3, count: 4 } as const;
 const POLL_IN = 1;
 /** Frames of one socket before the next one has its turn. */
 const BATCH_FRAMES = 64;
 
 /** What the loop runs on. */
 export interface LoopParts {
-  readonly library: PacketLibrary;
+  readonly library: Pick<PacketLibrary, "poll" | "pointerOf">;
   readonly sockets: readonly PacketSocket[];
   readonly sender: FrameSender;
   readonly director: Director;
@@ -40,6 +42,7 @@ export class WireLoop {
   frames = 0;
   readonly #parts: LoopParts;
   readonly #poll: Uint8Array<ArrayBuffer>;
+  readonly #pollHalves: Uint16Array<ArrayBuffer>;
   readonly #pollAddress: Address;
   #packets: PacketDirector | undefined;
   #nowMs = 0;
@@ -51,10 +54,11 @@ export class WireLoop {
     this.#parts = parts;
     this.#poll = new Uint8Array(parts.sockets.length * POLL_RECORD_BYTES);
     this.#pollAddress = parts.library.pointerOf(this.#poll);
+    this.#pollHalves = new Uint16Array(this.#poll.buffer);
     const view = new DataView(this.#poll.buffer);
     parts.sockets.forEach(({ descriptor }, i) => {
       view.setInt32(i * POLL_RECORD_BYTES, descriptor, true);
-      view.setInt16(i * POLL_RECORD_BYTES + 4, POLL_IN, true);
+      this.#pollHalves[i * POLL_HALVES.count + POLL_HALVES.wanted] = POLL_IN;
     });
   }
 
@@ -82,7 +86,17 @@ export class WireLoop {
         sender.flush();
         if (!isWanted) return;
       }
-      if (!busy) library.poll(this.#pollAddress, sockets.length, LIMITS.packetPollMs);
+      if (busy) continue;
+      if (library.poll(this.#pollAddress, sockets.length, LIMITS.packetPollMs) > 0) this.#takeErrors();
+    }
+  }
+
+  /** An interface that goes down leaves an error on its socket: while nobody takes it, nothing can be waited for. */
+  #takeErrors(): void {
+    const { sockets } = this.#parts;
+    for (let i = 0; i < sockets.length; i++) {
+      const happened = this.#pollHalves[i * POLL_HALVES.count + POLL_HALVES.happened] ?? 0;
+      if ((happened & ~POLL_IN) !== 0) sockets[i]?.takeError();
     }
   }
 
