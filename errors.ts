@@ -78,7 +78,7 @@ export class SystemError extends LvsdError {
   override readonly exitCode: number = EXIT.unavailable;
 }
 
-/** The other side of a conversation breaks its rules: PROXY header, control socket, health check answer. */
+/** The other side of a conversation breaks its rules: PROXY header, health check answer. */
 export class ProtocolError extends LvsdError {
   override readonly exitCode: number = EXIT.failed;
 }

@@ -8,7 +8,7 @@
 import { type IncomingMessage, request as httpRequest, type RequestOptions } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { Clock } from "../clock.ts";
-import { DirectorError, ProtocolError, SystemError, ValueError } from "../errors.ts";
+import { DirectorError, SystemError, ValueError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
 import type { PacketWish } from "../engines/packet/packet_path.ts";
 import type { Explanation } from "../simulator/explain.ts";
@@ -43,8 +43,8 @@ interface Answer {
 
 /**
  * Asks a daemon. Every call makes its own connection and rejects with a {@linkcode SystemError} (`DAEMON_NOT_RUNNING`,
- * `DAEMON_NO_ANSWER`, `PERMISSION_DENIED`, `UNAUTHORIZED`), a {@linkcode ValueError} with the daemon's code when what was
- * asked is at fault, or a {@linkcode ProtocolError} (`CONTROL_ANSWER_INVALID`).
+ * `DAEMON_NO_ANSWER`, `PERMISSION_DENIED`, `UNAUTHORIZED`, `CONTROL_ANSWER_INVALID`: nothing that is lvsd) or with a
+ * {@linkcode ValueError} with the daemon's code when what was asked is at fault.
  *
  * @example
  * ```ts
@@ -175,7 +175,7 @@ export class ControlClient {
     if (value !== undefined && statuses.includes(answer.status) && fits(value)) return value as T;
     const error = errorOf(answer);
     if (error === undefined) {
-      throw new ProtocolError(
+      throw new SystemError(
         "CONTROL_ANSWER_INVALID",
         `${this.name} answered with status ${answer.status} and something that is not lvsd's; check the address`,
         { target: this.name, status: answer.status },
@@ -232,7 +232,7 @@ export class ControlClient {
     if (error.code !== "ENOENT" && error.code !== "ECONNREFUSED") return this.#noAnswer(error.message, error);
     const way = "url" in this.#target
       ? "start it with admin.listen set to this address, or give another --url"
-      : "start one with lvsd run -c FILE, or name its socket with --socket PATH or LVSD_SOCKET";
+      : "start one with lvsd run -c FILE, or set LVSD_SOCKET to its socket";
     return new SystemError(
       "DAEMON_NOT_RUNNING",
       `no lvsd is listening at ${this.name}; ${way}`,

@@ -133,6 +133,15 @@ for (const { words, code, says } of ROWS) {
   });
 }
 
+Deno.test("an address where something else answers is no daemon", async () => {
+  await using other = Deno.serve({ port: 0, onListen: () => {} }, () => new Response("no", { status: 404 }));
+  for (const command of ["status", "rules", "reload", "record", "sysctl"]) {
+    const { code, text } = await lvsd(command, "--url", `http://127.0.0.1:${other.addr.port}`);
+    assert.match(text, /answered with status 404 and something that is not lvsd's; check the address\n$/);
+    assert.equal(code, EXIT.unavailable, command);
+  }
+});
+
 Deno.test("output that nobody reads any more ends a command as SIGPIPE does, without a word", async () => {
   const child = lvsdProgram(["schema"], { stdout: "piped", stderr: "piped" }).spawn();
   await child.stdout.cancel();

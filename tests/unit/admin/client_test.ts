@@ -138,7 +138,7 @@ Deno.test("control client: what is not lvsd is told", async () => {
   for (const answer of answers) {
     using server = rawServer((connection) => reply(connection, answer));
     await assert.rejects(client({ url: server.url }).status(), {
-      name: "ProtocolError",
+      name: "SystemError",
       code: "CONTROL_ANSWER_INVALID",
     });
   }
