@@ -66,14 +66,11 @@ export interface PacketSocketOptions {
 /** One interface as packets see it. */
 export class PacketSocket implements Disposable {
   readonly descriptor: number;
-  readonly index: number;
-  readonly mtu: number;
-  /** The interface's own Ethernet address. */
-  readonly mac: Uint8Array;
   /** Frames larger than a slot for which the queue had no room. */
   queueOverflows = 0;
   readonly #library: PacketLibrary;
   readonly #name: string;
+  readonly #program: TrainProgram | undefined;
   readonly #mapping: Mapping;
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
@@ -86,7 +83,8 @@ export class PacketSocket implements Disposable {
   readonly #largeRoom: Address;
   readonly #sender: FrameSender;
   /** Another socket, whose frames the {@linkcode TrainProgram} looks at; undefined where there is none. */
-  readonly #trains: number | undefined;
+  #trains: number | undefined;
+  #link: SystemLink;
   #next = 0;
 
   private constructor(
@@ -97,14 +95,12 @@ export class PacketSocket implements Disposable {
     mapping: Mapping,
     slotBytes: number,
     sender: FrameSender,
-    trains: number | undefined,
+    program: TrainProgram | undefined,
   ) {
     this.#library = library;
     this.#name = name;
     this.descriptor = descriptor;
-    this.index = link.index;
-    this.mtu = link.mtu;
-    this.mac = link.mac;
+    this.#link = link;
     this.#mapping = mapping;
     this.#bytes = new Uint8Array(mapping.buffer);
     this.#words = new Int32Array(mapping.buffer);
@@ -114,7 +110,8 @@ export class PacketSocket implements Disposable {
     this.#large = new Uint8Array(LARGE_SLOT_BYTES);
     this.#largeRoom = library.pointerOf(this.#large.subarray(RESERVED_BYTES));
     this.#sender = sender;
-    this.#trains = trains;
+    this.#program = program;
+    this.#trains = openTrains(library, link.index, program);
     sender.adopt(this.#bytes, mapping.address);
     sender.adopt(this.#large, library.addressOf(this.#large));
   }
@@ -157,27 +154,40 @@ export class PacketSocket implements Disposable {
       if (isQueued) option(OPTION.copyThreshold, 1);
       option(OPTION.rxRing, BLOCK_BYTES, ringBytes / BLOCK_BYTES, slotBytes, ringBytes / slotBytes);
       const mapping = library.map(descriptor, ringBytes);
-      checked("bind of a packet socket", library.bind(descriptor, linkAddress(link.index, ETH_P_ALL)));
-      option(OPTION.addMembership, link.index, MEMBER_PROMISCUOUS, 0, 0);
-      return new PacketSocket(
-        library,
-        descriptor,
-        name,
-        link,
-        mapping,
-        slotBytes,
-        sender,
-        openTrains(library, link.index, program),
-      );
+      hearAll(library, descriptor, link);
+      return new PacketSocket(library, descriptor, name, link, mapping, slotBytes, sender, program);
     } catch (error) {
       library.close(descriptor);
       throw error;
     }
   }
 
-  /** The interface's MTU as it is now. @throws {SystemError} `INTERFACE_UNKNOWN` */
-  readMtu(): number {
-    return readInterface(this.#library, this.descriptor, this.#name).mtu;
+  get index(): number {
+    return this.#link.index;
+  }
+
+  get mtu(): number {
+    return this.#link.mtu;
+  }
+
+  /** The interface's own Ethernet address. */
+  get mac(): Uint8Array {
+    return this.#link.mac;
+  }
+
+  /**
+   * Looks at the interface anew. One that was made anew under its name is heard from now on, and has another index.
+   *
+   * @throws {SystemError} `INTERFACE_UNKNOWN`
+   */
+  refresh(): void {
+    const link = readInterface(this.#library, this.descriptor, this.#name);
+    if (link.index !== this.index) {
+      hearAll(this.#library, this.descriptor, link);
+      if (this.#trains !== undefined) this.#library.close(this.#trains);
+      this.#trains = openTrains(this.#library, link.index, this.#program);
+    }
+    this.#link = link;
   }
 
   /**
@@ -254,6 +264,16 @@ function hand(onFrame: OnFrame, bytes: Uint8Array, from: number, to: number, tag
   // The kernel took the tag out; the offload fields count from the frame without it.
   const start = tag === NO_TAG ? from : putVlanTag(bytes, from, tag);
   onFrame(bytes, start, to, from - OFFLOAD_BYTES);
+}
+
+/** Every frame of the interface, whomever it is for. */
+function hearAll(library: PacketLibrary, descriptor: number, { index }: SystemLink): void {
+  checked("bind of a packet socket", library.bind(descriptor, linkAddress(index, ETH_P_ALL)));
+  const membership = wordBytes([index, MEMBER_PROMISCUOUS, 0, 0]);
+  checked(
+    "promiscuous mode",
+    library.setOption(descriptor, SOL_PACKET, OPTION.addMembership, membership),
+  );
 }
 
 /** A socket that only sends, and marks what it sends. */

@@ -34,11 +34,13 @@ class PacketWorker {
   readonly #rules: WorkerRules;
   readonly #nowMs: () => number;
   #links: readonly Link[] = [];
+  #wiring: Wiring;
   #stopId: number | undefined;
 
   /** @param opened takes what has to be closed, however this ends */
   constructor(start: WorkerStart, library: PacketLibrary, opened: DisposableStack) {
     this.#start = start;
+    this.#wiring = start.wiring;
     this.#opened = opened;
     this.#sender = new FrameSender(library);
     const program = opened.use(TrainProgram.load(library));
@@ -122,11 +124,13 @@ class PacketWorker {
   }
 
   #wire(wiring: Wiring): void {
-    const { links, addresses, routes } = wire(wiring, (name) => {
+    this.#wiring = wiring;
+    const socketOf = (name: string) => {
       const socket = this.#sockets.get(name);
       if (socket === undefined) throw new Error(`interface ${name} was not opened`);
       return socket;
-    });
+    };
+    const { links, addresses, routes } = wire(wiring, socketOf, this.#links);
     this.#links = links;
     this.#packets.configure(links, addresses, routes);
     for (const { link, address } of addresses) this.#packets.announce(link, address);
@@ -135,8 +139,11 @@ class PacketWorker {
   #readMtus(): void {
     for (const socket of this.#sockets.values()) {
       try {
-        const mtu = socket.readMtu();
-        for (const link of this.#links) if (link.index === socket.index) link.mtu = mtu;
+        const { index } = socket;
+        socket.refresh();
+        // Made anew under its name.
+        if (socket.index !== index) this.#wire(this.#wiring);
+        for (const link of this.#links) if (link.index === socket.index) link.mtu = socket.mtu;
       } catch (error) {
         // An interface that is gone keeps its last one until it is back.
         if (!(error instanceof LvsdError)) throw error;
@@ -181,6 +188,8 @@ function main(start: WorkerStart): void {
   try {
     worker = new PacketWorker(start, library, opened);
   } catch (error) {
+    // Whoever hears of it may try again at once.
+    opened.dispose();
     const code = error instanceof LvsdError ? error.code : "DEFECT";
     const message = error instanceof Error ? error.message : String(error);
     start.port.postMessage({ kind: "failed", code, message } satisfies Report);

@@ -43,16 +43,24 @@ export interface SystemInterface {
   readonly carriesTrains?: boolean;
 }
 
-/** Links, addresses and routes for a `PacketDirector`. @throws {ValueError} `ADDRESS_INVALID`, `PREFIX_INVALID`, `ROUTE_UNREACHABLE` */
+/**
+ * Links, addresses and routes for a `PacketDirector`.
+ *
+ * @param known links there were before: an interface that is still there keeps its own, and with it its neighbours
+ * @throws {ValueError} `ADDRESS_INVALID`, `PREFIX_INVALID`, `ROUTE_UNREACHABLE`
+ */
 export function wire(
   wiring: Wiring,
   systemInterface: (name: string) => SystemInterface,
+  known: readonly Link[] = [],
 ): { links: Link[]; addresses: LinkAddress[]; routes: GatewayRoute[] } {
   const links: Link[] = [];
   const addresses: LinkAddress[] = [];
   for (const { name, vlan = 0, addresses: texts } of wiring.interfaces) {
     const { index, mtu, mac, carriesTrains = false } = systemInterface(name);
-    const link = { index, name, mtu, vlan, mac: ownMac(mac), carriesTrains };
+    const before = known.find((it) => it.index === index && it.name === name && it.vlan === vlan);
+    const link = before ?? { index, name, mtu, vlan, mac: ownMac(mac), carriesTrains };
+    link.mtu = mtu;
     links.push(link);
     addresses.push(...texts.map((text) => readAddress(link, text)));
   }

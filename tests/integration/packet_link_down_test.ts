@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { Director } from "../../director/director.ts";
 import { Store } from "../../director/store.ts";
+import { PacketEngine } from "../../engines/packet/packet_engine.ts";
 import { WireLoop } from "../../engines/packet/wire_loop.ts";
 import { LIMITS } from "../../limits.ts";
 import { SeededRandom } from "../../net/random.ts";
@@ -11,6 +12,9 @@ import { missingForLab } from "../../scripts/lab/needs.ts";
 import { FrameSender } from "../../sys/frame_sender.ts";
 import { PacketLibrary } from "../../sys/packet_library.ts";
 import { PacketSocket } from "../../sys/packet_socket.ts";
+import { endpointOf } from "../conformance/engines/heard_events.ts";
+import { PLAIN } from "../conformance/engines/tcp_setting.ts";
+import { eventually } from "./eventually.ts";
 
 const reason = await missingForLab();
 const isPromised = Deno.env.get("CI") === "true";
@@ -62,6 +66,60 @@ Deno.test({
         assert.ok(waits < 20 * TURNS, `${waits} waits in ${TURNS} turns, link ${state}`);
       }
     } finally {
+      await must(["ip", "link", "del", name]);
+    }
+  },
+});
+
+Deno.test({
+  name: `packet: an interface that is made anew under its name is heard again${
+    reason === undefined || isPromised ? "" : ` (skipped: ${reason})`
+  }`,
+  ignore: reason !== undefined && !isPromised,
+  async fn() {
+    assert.equal(reason, undefined);
+    const [name, peer] = [`lvd${Deno.pid}`, `lvp${Deno.pid}`];
+    const make = async () => {
+      await must(["ip", "link", "add", name, "type", "veth", "peer", "name", peer]);
+      for (const it of [name, peer]) await must(["ip", "link", "set", it, "up"]);
+    };
+    await make();
+    const troubles: string[] = [];
+    const engine = new PacketEngine({
+      store: Store.create({
+        shared: true,
+        capacities: { services: 8, destinations: 16, schedulerCells: 1_024, workers: 2 },
+      }),
+      workerIndex: 1,
+      random: new SeededRandom(1),
+      wiring: { interfaces: [{ name, addresses: ["192.0.2.1/24"] }], routes: [], virtualAddresses: [] },
+      isRealtime: false,
+      activeConns: () => 0,
+      attachConnections: () => {},
+      recover: () => 0,
+      trouble: (_, message) => troubles.push(message),
+    });
+    try {
+      const { listen, ...rest } = {
+        service: 7,
+        name: "web",
+        protocol: "tcp",
+        listen: "192.0.2.100:80",
+      } as const;
+      await engine.open({ ...rest, listen: endpointOf(listen), options: PLAIN });
+      await must(["ip", "link", "del", name]);
+      await make();
+      const framesBefore = (await engine.counts())?.frames ?? 0;
+      await eventually("it hears frames of the new interface", async () => {
+        // Somebody comes up on the other side, and says so.
+        for (const state of ["down", "up"]) await must(["ip", "link", "set", peer, state]);
+        return ((await engine.counts())?.frames ?? 0) > framesBefore;
+      });
+      const [, { index = 0 } = {}] = Object.entries((await engine.surroundings())?.interfaces ?? {})[0] ?? [];
+      assert.equal(index, Number(await Deno.readTextFile(`/sys/class/net/${name}/ifindex`)));
+      assert.deepEqual(troubles, []);
+    } finally {
+      await engine.stop();
       await must(["ip", "link", "del", name]);
     }
   },
