@@ -59,6 +59,7 @@ export interface RunningProcess {
  */
 export async function runProcess(options: ProcessOptions): Promise<void> {
   const ended = Promise.withResolvers<void>();
+  const abandoned = Promise.withResolvers<undefined>();
   let daemon: Daemon | undefined = undefined as Daemon | undefined;
   let manager: ServiceManager | undefined = undefined as ServiceManager | undefined;
   const logger = getLogger(LOG_CATEGORY);
@@ -71,6 +72,7 @@ export async function runProcess(options: ProcessOptions): Promise<void> {
     },
     endNow: (signal) => {
       logger.warn("{signal} again: ending at once", { signal });
+      abandoned.resolve(undefined);
       ended.resolve();
     },
     reload: () => void daemon?.reload(),
@@ -86,7 +88,7 @@ export async function runProcess(options: ProcessOptions): Promise<void> {
   using _manager = manager;
   using dialer = new SystemDialer(clock);
   await using _network = options.setsUpNetwork ? await TransparentNetwork.setUp() : undefined;
-  daemon = await Daemon.start({
+  const starting = Daemon.start({
     ...options,
     clock,
     random: new SeededRandom(crypto.getRandomValues(new Uint32Array(1))[0] ?? 0),
@@ -98,22 +100,42 @@ export async function runProcess(options: ProcessOptions): Promise<void> {
     onLogConfig: (log) => configureLog(log, queue, colour),
     logDropped: () => queue.dropped,
   });
+  // A disk that does not answer must not keep whoever wants to end this.
+  daemon = await Promise.race([starting, abandoned.promise]);
+  if (daemon === undefined) return await queue.flush();
+  try {
+    await serve(options, daemon, { logger, clock, manager, ended: ended.promise });
+  } finally {
+    logger.info("ended");
+    await queue.flush();
+  }
+}
+
+/** From the admin API's opening to the end of everything. */
+async function serve(
+  options: ProcessOptions,
+  daemon: Daemon,
+  { logger, clock, manager, ended }: {
+    logger: Logger;
+    clock: SystemClock;
+    manager: ServiceManager | undefined;
+    ended: Promise<void>;
+  },
+): Promise<void> {
   const doors: AdminDoor[] = [];
   try {
     const running = await openDoors(options, daemon, doors, logger, clock);
     using _watch = options.watch && options.config.file !== ""
-      ? watchFile(options.config.file, clock, () => void daemon?.reload())
+      ? watchFile(options.config.file, clock, () => void daemon.reload())
       : undefined;
     announce(running, options.version);
     await options.ready?.(running);
     manager?.ready(daemon.services.length === 1 ? "1 service" : `${daemon.services.length} services`);
-    await ended.promise;
+    await ended;
   } finally {
     manager?.stopping("ending");
     await daemon.stop();
     await Promise.all(doors.map((door) => door.close()));
-    logger.info("ended");
-    await queue.flush();
   }
 }
 

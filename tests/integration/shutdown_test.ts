@@ -1,6 +1,7 @@
 /** SIGTERM drains, a second signal ends at once. */
 import assert from "node:assert/strict";
 import { freePort } from "../peers/free_port.ts";
+import { lvsdProgram } from "../peers/lvsd_command.ts";
 import { LvsdProcess } from "../peers/lvsd_process.ts";
 import { EchoClient, startEcho } from "./echo_servers.ts";
 
@@ -65,4 +66,31 @@ Deno.test("SIGTERM twice: ends at once", async () => {
   lvsd.kill("SIGTERM");
   assert.equal((await lvsd.ended).code, 0);
   client.close();
+});
+
+Deno.test({
+  name: "SIGTERM twice: ends at once while the start waits for a disk",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    // Nobody ever writes into it.
+    const state = `${folder}/state`;
+    assert.ok((await new Deno.Command("mkfifo", { args: [state] }).output()).success);
+    const words = ["run", "--state", state, "--admin", "off"];
+    const env = { LVSD_SOCKET: `${folder}/control.sock` };
+    const child = lvsdProgram(words, { env, stdout: "null", stderr: "piped" }).spawn();
+    let said = "";
+    for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
+      said += text;
+      // Whoever has said this has begun to read.
+      if (/engine .*\n$/.test(said)) child.kill("SIGTERM");
+      if (/draining; .*\n$/.test(said)) child.kill("SIGTERM");
+    }
+    const { code } = await child.status;
+    assert.deepEqual({ code, again: /SIGTERM again: ending at once\n$/.test(said) }, {
+      code: 0,
+      again: true,
+    });
+    await Deno.remove(folder, { recursive: true });
+  },
 });
