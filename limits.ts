@@ -183,6 +183,8 @@ export const LIMITS = {
   adminCloseMs: 2_000,
   /** Wait of a command for the daemon's answer, milliseconds; a reload may look up names. */
   adminAnswerWaitMs: 30_000,
+  /** What each line of `ipvsadm -R` adds to that, milliseconds: measured are 1 to 2. */
+  restoredLineWaitMs: 20,
   /** Answer that a command reads from the daemon: the status of 65,536 destinations has about 50 MiB. */
   adminAnswerBytes: 128 * 1_024 * 1_024,
   /** Clients whose ICMP errors are counted; the one not heard of for longest is forgotten. */

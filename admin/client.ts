@@ -150,7 +150,9 @@ export class ControlClient {
 
   /** One command of ipvsadm; what it changed is in force when the answer is there. */
   async tool(request: ToolRequest): Promise<ToolAnswer> {
-    const answer = await this.#ask("POST", "/ipvsadm", JSON.stringify(request));
+    // A restore answers when its last line is in force.
+    const waitMs = this.#waitMs + request.stdin.split("\n").length * LIMITS.restoredLineWaitMs;
+    const answer = await this.#ask("POST", "/ipvsadm", JSON.stringify(request), waitMs);
     return this.#read<ToolAnswer>(answer, [200], isToolAnswer);
   }
 
@@ -187,12 +189,12 @@ export class ControlClient {
     throw new SystemError(error.code, `${this.name}: ${error.message}${hint}`, { target: this.name });
   }
 
-  #ask(method: string, path: string, body?: string): Promise<Answer> {
+  #ask(method: string, path: string, body?: string, waitMs = this.#waitMs): Promise<Answer> {
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
     const request = this.#request(method, path);
-    const deadline = this.#clock.after(this.#waitMs, () => {
+    const deadline = this.#clock.after(waitMs, () => {
       request.destroy();
-      reject(this.#noAnswer(`no answer within ${this.#waitMs} ms`));
+      reject(this.#noAnswer(`no answer within ${waitMs} ms`));
     });
     request.once("response", (incoming: IncomingMessage) => {
       readText(incoming).then((text) => resolve({ status: incoming.statusCode ?? 0, text }), (error) => {

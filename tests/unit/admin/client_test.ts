@@ -144,6 +144,20 @@ Deno.test("control client: what is not lvsd is told", async () => {
   }
 });
 
+Deno.test("control client: a restore may take longer, by its lines", async () => {
+  const asked = Promise.withResolvers<Deno.Conn>();
+  using server = rawServer((connection) => Promise.resolve(asked.resolve(connection)));
+  const clock = new ManualClock();
+  const request = { words: ["-R"], stdin: "-A -t 10.0.0.1:80\n".repeat(99) };
+  const waiting = new ControlClient({ url: server.url }, { clock, waitMs: 500 }).tool(request);
+  waiting.catch(() => {});
+  using _connection = await asked.promise;
+  clock.advance(2_499);
+  assert.equal(clock.pendingTimers, 1);
+  clock.advance(1);
+  await assert.rejects(waiting, { message: /within 2500 ms/ });
+});
+
 Deno.test("control client: a broken or cut answer is told", async () => {
   for (const answer of ["", "SSH-2.0-OpenSSH_9.2\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"]) {
     using server = rawServer((connection) => reply(connection, answer));
