@@ -3,12 +3,11 @@
  * memory stays where it was.
  */
 import assert from "node:assert/strict";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { TCP_FLAG } from "../../../../net/flow.ts";
 import { put16 } from "../../../../packet/bytes.ts";
 import { sealIpv4 } from "../../../../packet/ipv4.ts";
+import { exposedCollector } from "../../../conformance/engines/collector.ts";
 import { frame, ipPacket } from "../../packet/frames.ts";
 import { seedOfRun } from "../../net/property.ts";
 import { MAC, Wire } from "./wire.ts";
@@ -145,7 +144,7 @@ Deno.test("the packet director: frames cut at every byte, tagged or not", () => 
   }
 });
 
-/** What is still reachable after a collection that was asked for: V8 collects when it pleases, at times once in 15 s. */
+/** What is still reachable after a collection that was asked for. */
 class LiveMemory {
   readonly #beginMs = performance.now();
   readonly #collect = exposedCollector();
@@ -172,11 +171,6 @@ class LiveMemory {
     this.#collect();
     return Deno.memoryUsage().heapUsed;
   }
-}
-
-function exposedCollector(): () => void {
-  setFlagsFromString("--expose-gc");
-  return runInNewContext("gc") as () => void;
 }
 
 Deno.test(`the packet director: frames that lie, for ${DURATION_MS / 1_000} s, seed ${SEED}`, () => {
