@@ -7,7 +7,7 @@ import {
   DIRECTION,
   type Direction,
   type Flow,
-  IPSEC,
+  isIpsec,
   NO_ENTRY,
   NO_SERVICE,
   PROTOCOL,
@@ -62,7 +62,7 @@ export class Traffic implements Omit<TrafficEntrance, "destinationAddress">, Str
   segment(flow: Flow, direction: Direction, flags: number, bytes: number, nowMs: number): Verdict {
     const output = direction === DIRECTION.output;
     const row = this.#lookup(flow, output, nowMs);
-    if (row === 0 && isIpsec(flow)) return this.#escort(flow, output, bytes, nowMs);
+    if (row === 0 && isIpsec(flow.protocol)) return this.#escort(flow, output, bytes, nowMs);
     if (output) {
       if (row === 0) return this.#opening.openOutward(flow, flags, bytes, nowMs) ?? this.#stray(flow, flags);
       return this.#pass(flow, row, true, flags, bytes, nowMs);
@@ -95,7 +95,9 @@ export class Traffic implements Omit<TrafficEntrance, "destinationAddress">, Str
    */
   related(flow: Flow, direction: Direction, bytes: number, nowMs: number): Verdict {
     const output = direction === DIRECTION.output;
-    const row = isIpsec(flow) ? this.#lookupIke(flow, output, nowMs) : this.#lookup(flow, output, nowMs);
+    const row = isIpsec(flow.protocol)
+      ? this.#lookupIke(flow, output, nowMs)
+      : this.#lookup(flow, output, nowMs);
     if (row !== 0) {
       const isBypassed = this.#words[row * ENTRY_WORDS + ENTRY.destination] === 0;
       if (isBypassed) return this.#answers.bypass(flow, NO_SERVICE, row, false);
@@ -284,8 +286,4 @@ export class Traffic implements Omit<TrafficEntrance, "destinationAddress">, Str
     const base = this.#destinationSlot(row) * DESTINATION_WORDS;
     return this.#answers.hang(flow, this.#destinations[base + DESTINATION.service] ?? 0, destination);
   }
-}
-
-function isIpsec({ protocol }: Flow): boolean {
-  return protocol === IPSEC.esp || protocol === IPSEC.ah;
 }

@@ -9,8 +9,12 @@ import type { Endpoint } from "./endpoint.ts";
 /** IP protocol numbers that a virtual service may have; 0 stands for any (firewall-mark templates). */
 export const PROTOCOL = { ip: 0, tcp: 6, udp: 17, sctp: 132 } as const;
 
-/** Protocols without ports and states: their packets belong to the IKE connection between the same two addresses. */
-export const IPSEC = { esp: 50, ah: 51 } as const;
+const IPSEC = { esp: 50, ah: 51 } as const;
+
+/** AH and ESP have neither ports nor states: their packets belong to the IKE connection between the same two addresses. */
+export function isIpsec(protocol: number): boolean {
+  return protocol === IPSEC.esp || protocol === IPSEC.ah;
+}
 
 /** TCP header flags, as in the header's 14th byte. */
 export const TCP_FLAG = { fin: 0x01, syn: 0x02, rst: 0x04, psh: 0x08, ack: 0x10 } as const;

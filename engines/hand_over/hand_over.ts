@@ -11,7 +11,7 @@ import { PatientEpoll } from "../../sys/patient_epoll.ts";
 import { Sockets } from "../../sys/sockets.ts";
 import { UnixSockets } from "../../sys/unix_sockets.ts";
 import type { Binding, EndReason, Engine, EngineEvents, OpenBinding } from "../engine.ts";
-import { Troubles } from "../native/troubles.ts";
+import { Troubles } from "../troubles.ts";
 import { HandOverBinding } from "./hand_over_binding.ts";
 import type { HandOverHost, Happening } from "./hand_over_host.ts";
 

@@ -9,7 +9,7 @@ import { ACTION, type Verdict } from "../../director/verdict.ts";
 import { type HookVerdict, VERDICT } from "../../hooks/hook.ts";
 import { isErrorIntact, translateQuotedReply, translateReply } from "../../modes/nat_packet.ts";
 import { FORWARDING, Translation } from "../../modes/translation.ts";
-import { DIRECTION, Flow, IPSEC, NO_ENTRY, PROTOCOL } from "../../net/flow.ts";
+import { DIRECTION, Flow, isIpsec, NO_ENTRY, PROTOCOL } from "../../net/flow.ts";
 import type { IpPacket } from "../../packet/ip_packet.ts";
 import { ICMP_BYTES, ICMP_TYPE, IP_PROTOCOL, isIcmpv6Error, UDP_BYTES } from "../../packet/transport.ts";
 import type { DropCounts } from "./drops.ts";
@@ -259,10 +259,6 @@ function isConnected(protocol: number): boolean {
 
 function hasPorts(protocol: number): boolean {
   return protocol === PROTOCOL.tcp || protocol === PROTOCOL.udp || protocol === PROTOCOL.sctp;
-}
-
-function isIpsec(protocol: number): boolean {
-  return protocol === IPSEC.esp || protocol === IPSEC.ah;
 }
 
 /** Whether a quoted packet shows which connection it belongs to. */

@@ -50,7 +50,6 @@ const SERVER_WORDS: ReadonlySet<string> = new Set([
   "uthreshold",
   "lthreshold",
   "inhibit_on_failure",
-  "alpha",
   "virtualhost",
   "delay_loop",
   "retry",

@@ -21,6 +21,12 @@ const isPromised = Deno.env.get("CI") === "true";
 /** Each comes after `LIMITS.packetPollMs`. */
 const TURNS = 5;
 
+/** Two interfaces, each at the other's end. */
+async function addPair(name: string, peer: string): Promise<void> {
+  await must(["ip", "link", "add", name, "type", "veth", "peer", "name", peer]);
+  for (const it of [name, peer]) await must(["ip", "link", "set", it, "up"]);
+}
+
 /** Waits of a loop in so many turns. */
 function waitsOf(library: PacketLibrary, socket: PacketSocket, sender: FrameSender): number {
   let waits = 0;
@@ -52,9 +58,8 @@ Deno.test({
     assert.equal(reason, undefined);
     // Names of interfaces have 15 characters at most.
     const [name, peer] = [`lvd${Deno.pid}`, `lvp${Deno.pid}`];
-    await must(["ip", "link", "add", name, "type", "veth", "peer", "name", peer]);
+    await addPair(name, peer);
     try {
-      for (const it of [name, peer]) await must(["ip", "link", "set", it, "up"]);
       using library = PacketLibrary.open();
       const sender = new FrameSender(library);
       const { packetRingBytes: ringBytes, packetQueueBytes: queueBytes } = LIMITS;
@@ -79,11 +84,7 @@ Deno.test({
   async fn() {
     assert.equal(reason, undefined);
     const [name, peer] = [`lvd${Deno.pid}`, `lvp${Deno.pid}`];
-    const make = async () => {
-      await must(["ip", "link", "add", name, "type", "veth", "peer", "name", peer]);
-      for (const it of [name, peer]) await must(["ip", "link", "set", it, "up"]);
-    };
-    await make();
+    await addPair(name, peer);
     const troubles: string[] = [];
     const engine = new PacketEngine({
       store: Store.create({
@@ -108,7 +109,7 @@ Deno.test({
       } as const;
       await engine.open({ ...rest, listen: endpointOf(listen), options: PLAIN });
       await must(["ip", "link", "del", name]);
-      await make();
+      await addPair(name, peer);
       const framesBefore = (await engine.counts())?.frames ?? 0;
       await eventually("it hears frames of the new interface", async () => {
         // Somebody comes up on the other side, and says so.

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { LIMITS } from "../../limits.ts";
+import { LIMITS } from "../limits.ts";
 
 /** Passes on at most one message a second of each service. */
 export class Troubles {
